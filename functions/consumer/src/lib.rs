@@ -1,0 +1,137 @@
+//! Records verified webhooks: folds them into the ledger, sends their deliveries, commits the events.
+//!
+//! For a batch of messages:
+//! 1. **decode** each into its events ([`incoming`]); what can't be read becomes a dead letter with its reason;
+//! 2. **read** the payments and which events are committed, in one call each, eventually consistent;
+//! 3. **fold** in memory, payment by payment, and write each payment on condition of the revision that was
+//!    read; on conflict read again, consistently ([`record`]);
+//! 4. **send** the deliveries of all payments together;
+//! 5. **commit** the events: an event's item is the mark that all of the above has happened.
+//!
+//! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
+//! payment carries, in the same write as its new state, an outbox entry with the transition of each event that
+//! is not committed yet: the repeat relays exactly that transition, although folding the event again changes
+//! nothing. Deliveries have derived ids. No step holds a lock.
+//!
+//! An event that changed nothing has no outbox entry (that would cost a write). If the consumer stops between
+//! its steps 4 and 5, its repeat tells the state of the payment at that later time.
+
+mod incoming;
+mod record;
+mod relay;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::Endpoint;
+use futures::future::join_all;
+use incoming::Incoming;
+use jiff::SignedDuration;
+use platform::{Aws, Cache, Clock, Settings};
+use queue::{Disposition, Queue};
+use record::{Known, Recorded};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::Arc;
+use store::{Store, StoreError};
+
+/// How long the list of endpoints may be kept: a new endpoint gets its first event within this time. Without a
+/// cache every event would read one and the same key.
+const ENDPOINTS_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
+
+#[derive(Debug)]
+pub struct Deps {
+    pub store: Store,
+    pub deliveries: Queue,
+    pub dead_letters: Queue,
+    pub endpoints: Cache<(), Arc<Vec<Endpoint>>>,
+}
+
+impl Deps {
+    pub fn from_settings(settings: &mut Settings) -> Self {
+        let aws = Aws::from_settings(settings);
+        Self {
+            store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
+            deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
+            dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_DLQ_URL")),
+            endpoints: Cache::new(Clock::system(), ENDPOINTS_MAX_AGE),
+        }
+    }
+}
+
+/// Handles one batch. One bad message never fails its neighbours.
+pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
+    let mut dispositions = vec![Disposition::Done; batch.records.len()];
+    let mut incoming = Vec::new();
+    for (index, message) in batch.records.iter().enumerate() {
+        match incoming::decode(index, message) {
+            Ok(events) => incoming.extend(events),
+            Err(reason) => dispositions[index] = Disposition::DeadLetter { reason },
+        }
+    }
+    for (index, disposition) in process(deps, incoming).await {
+        worsen(&mut dispositions[index], disposition);
+    }
+    queue::respond(&deps.dead_letters, batch.records.into_iter().zip(dispositions)).await
+}
+
+/// Steps 2 to 5. Gives the messages that are not done.
+async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposition)> {
+    let mut groups: BTreeMap<String, Vec<Incoming>> = BTreeMap::new();
+    for event in incoming {
+        groups.entry(event.group()).or_default().push(event);
+    }
+    // What can't be read for all at once is read for each, so that one unreadable item stops its own payment alone.
+    let known = Known::read(&deps.store, groups.values().flatten(), false).await.ok();
+    let recorded = join_all(groups.values().map(|group| record::record(deps, group, known.as_ref()))).await;
+
+    let mut unfinished = Vec::new();
+    let mut steps: Vec<&Recorded> = Vec::new();
+    for (group, outcome) in groups.values().zip(&recorded) {
+        match outcome {
+            Ok(group_steps) => steps.extend(group_steps),
+            Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(error)))),
+        }
+    }
+    if let Err(error) = relay::send(deps, &steps).await {
+        tracing::warn!(error = &error as &dyn Error, "deliveries not sent: the messages will be tried again");
+        unfinished.extend(steps.iter().map(|step| (step.message, Disposition::Retry)));
+        return unfinished;
+    }
+    let committed = join_all(steps.iter().map(|step| commit(&deps.store, step))).await;
+    for (step, outcome) in steps.iter().zip(committed) {
+        if let Err(error) = outcome {
+            unfinished.push((step.message, disposition(&error)));
+        }
+    }
+    unfinished
+}
+
+/// The raised events first: the causing event is the commit mark for them too.
+async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
+    for raised in &step.raised {
+        store.commit_event(raised, None, false).await?;
+    }
+    store.commit_event(&step.event, Some(&step.raw), step.opens_payment).await?;
+    Ok(())
+}
+
+fn disposition(error: &StoreError) -> Disposition {
+    tracing::warn!(error = error as &dyn Error, "an event was not recorded");
+    match error {
+        StoreError::Unavailable { .. } | StoreError::Conflict => Disposition::Retry,
+        StoreError::TooLarge | StoreError::Corrupt { .. } => {
+            Disposition::DeadLetter { reason: error.to_string() }
+        }
+    }
+}
+
+/// A message with several events is as far as the least of them; what can be tried again is tried again first.
+fn worsen(known: &mut Disposition, also: Disposition) {
+    let replace = match (&*known, &also) {
+        (_, Disposition::Retry) => true,
+        (Disposition::Done, _) => true,
+        (Disposition::Retry | Disposition::DeadLetter { .. }, _) => false,
+    };
+    if replace {
+        *known = also;
+    }
+}

@@ -1,0 +1,18 @@
+//! The consumer on Lambda.
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use platform::{Settings, init_logs};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let mut settings = Settings::from_environment();
+    init_logs(&settings);
+    let deps = consumer::Deps::from_settings(&mut settings);
+    settings.check()?;
+    let deps = &deps;
+    run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+        Ok::<_, Error>(consumer::handle(deps, event.payload).await)
+    }))
+    .await
+}

@@ -1,0 +1,218 @@
+//! Folding the events of one payment and writing it.
+
+use crate::Deps;
+use crate::incoming::Incoming;
+use domain::{Effect, Endpoint, Event, EventId, EventType, Payment, PaymentId, Transition};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use store::{RawEvent, Store, StoreError, StoredPayment};
+
+/// How often a payment that somebody else wrote in between is folded again before its messages go back to the
+/// queue.
+const TRIES: u32 = 5;
+
+/// What the table knows about a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    payments: HashMap<PaymentId, StoredPayment>,
+    /// Digests by event.
+    committed: HashMap<EventId, String>,
+    consistent: bool,
+}
+
+impl Known {
+    pub(crate) async fn read<'a>(
+        store: &Store,
+        events: impl Iterator<Item = &'a Incoming> + Clone,
+        consistent: bool,
+    ) -> Result<Self, StoreError> {
+        let wanted: BTreeSet<&PaymentId> =
+            events.clone().filter_map(|event| event.payment.as_ref()).collect();
+        let payments = store.payments(wanted, consistent).await?;
+        let waiting = payments.values().flat_map(|stored| &stored.payment.outbox).map(|entry| &entry.event);
+        let wanted: BTreeSet<&EventId> = events.map(|event| &event.id).chain(waiting).collect();
+        let committed = store.committed_events(wanted, consistent).await?;
+        Ok(Self { payments, committed, consistent })
+    }
+}
+
+/// One event that is to be relayed and committed.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) message: usize,
+    pub(crate) event: Event,
+    /// Events that we raise because of it.
+    pub(crate) raised: Vec<Event>,
+    pub(crate) raw: Arc<RawEvent>,
+    pub(crate) opens_payment: bool,
+}
+
+/// Records the events of one group. Those that are committed already are left out of the answer.
+pub(crate) async fn record(
+    deps: &Deps,
+    group: &[Incoming],
+    prefetched: Option<&Known>,
+) -> Result<Vec<Recorded>, StoreError> {
+    let endpoints =
+        deps.endpoints.get_or_load(&(), async || Ok(Arc::new(deps.store.all_configs().await?))).await?;
+    if let Some(known) = prefetched
+        && let Some(recorded) = try_record(&deps.store, group, known, &endpoints).await?
+    {
+        return Ok(recorded);
+    }
+    for _ in 0..TRIES {
+        let known = Known::read(&deps.store, group.iter(), true).await?;
+        if let Some(recorded) = try_record(&deps.store, group, &known, &endpoints).await? {
+            return Ok(recorded);
+        }
+    }
+    Err(StoreError::Conflict)
+}
+
+/// `None` when what was read is too old: read again.
+async fn try_record(
+    store: &Store,
+    group: &[Incoming],
+    known: &Known,
+    endpoints: &[Endpoint],
+) -> Result<Option<Vec<Recorded>>, StoreError> {
+    let mut fold = Fold::new(group, known);
+    let mut recorded = Vec::new();
+    for incoming in group {
+        let id = fold.resolve_id(incoming);
+        let committed = match known.committed.get(&id) {
+            Some(_) => true,
+            // The id of a contradicting repeat is known only now.
+            None if id != incoming.id => !store.committed_events([&id], true).await?.is_empty(),
+            None => false,
+        };
+        if committed || recorded.iter().any(|step: &Recorded| step.event.id == id) {
+            continue;
+        }
+        let transition = fold.apply(incoming, &id);
+        // "Nothing new" is also what a stale read says about a repeat of an event that has been relayed as news.
+        let ignored = transition.as_ref().is_some_and(|transition| transition.effect == Effect::Ignored);
+        if ignored && !known.consistent {
+            return Ok(None);
+        }
+        let opens_payment = fold.payment.as_ref().is_some_and(|payment| payment.first_event == id);
+        recorded.push(assemble(incoming, id, transition, opens_payment, endpoints));
+    }
+    match fold.write(store, known).await {
+        Ok(()) => Ok(Some(recorded)),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The payment of a group while it is folded.
+struct Fold {
+    payment: Option<Payment>,
+    revision: u64,
+    changed: bool,
+    /// What each event said that is not committed yet, in this batch or in the outbox.
+    digests: HashMap<EventId, String>,
+}
+
+impl Fold {
+    fn new(group: &[Incoming], known: &Known) -> Self {
+        let stored =
+            group.first().and_then(|event| event.payment.as_ref()).and_then(|id| known.payments.get(id));
+        let mut digests = known.committed.clone();
+        for entry in stored.into_iter().flat_map(|stored| &stored.payment.outbox) {
+            digests.entry(entry.event.clone()).or_insert_with(|| entry.digest.clone());
+        }
+        Self {
+            payment: stored.map(|stored| stored.payment.clone()),
+            revision: stored.map_or(0, |stored| stored.revision),
+            changed: false,
+            digests,
+        }
+    }
+
+    /// The event's id; a further one where its dedupe key was used for something else before.
+    fn resolve_id(&mut self, incoming: &Incoming) -> EventId {
+        match self.digests.get(&incoming.id) {
+            Some(digest) if *digest != incoming.digest => incoming.id.derive_conflicting(&incoming.digest),
+            Some(_) => incoming.id.clone(),
+            None => {
+                self.digests.insert(incoming.id.clone(), incoming.digest.clone());
+                incoming.id.clone()
+            }
+        }
+    }
+
+    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Option<Transition> {
+        // What says nothing about a payment does not bring one into being.
+        if self.payment.is_none() && incoming.notification.facts.is_empty() {
+            return None;
+        }
+        let provider_payment_id = incoming.notification.provider_payment_id.as_ref()?;
+        let payment = self.payment.get_or_insert_with(|| {
+            Payment::new(
+                incoming.source.clone(),
+                incoming.provider.clone(),
+                provider_payment_id.clone(),
+                id.clone(),
+                incoming.received_at,
+            )
+        });
+        let waiting = payment.outbox.len();
+        let transition = payment.record(
+            id,
+            &incoming.id,
+            &incoming.notification,
+            incoming.verified_by,
+            incoming.received_at,
+        );
+        self.changed |= payment.outbox.len() > waiting;
+        Some(transition)
+    }
+
+    /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
+    async fn write(self, store: &Store, known: &Known) -> Result<(), StoreError> {
+        let Some(mut payment) = self.payment.filter(|_| self.changed) else { return Ok(()) };
+        payment.outbox.retain(|entry| !known.committed.contains_key(&entry.event));
+        store.put_payment(&payment, self.revision).await
+    }
+}
+
+fn assemble(
+    incoming: &Incoming,
+    id: EventId,
+    transition: Option<Transition>,
+    opens_payment: bool,
+    endpoints: &[Endpoint],
+) -> Recorded {
+    let notified = incoming.notification.event_type;
+    let event_type = transition.as_ref().map_or(notified, |transition| transition.event_type(notified));
+    let raised_types = transition.as_ref().map(Transition::raised).unwrap_or_default();
+    let event = Event {
+        id,
+        source: incoming.source.clone(),
+        provider: incoming.provider.clone(),
+        event_type,
+        payment: incoming.payment.clone().filter(|_| transition.is_some()),
+        received_at: incoming.received_at,
+        verified_by: incoming.verified_by,
+        secret: Some(incoming.secret.clone()),
+        notification: incoming.notification.clone(),
+        transition,
+        endpoints: matching(endpoints, event_type, incoming),
+    };
+    let raised = raised_types
+        .into_iter()
+        .map(|event_type| Event {
+            id: event.id.derive_raised(event_type.as_str()),
+            event_type,
+            endpoints: matching(endpoints, event_type, incoming),
+            ..event.clone()
+        })
+        .collect();
+    Recorded { message: incoming.message, event, raised, raw: Arc::clone(&incoming.raw), opens_payment }
+}
+
+fn matching(endpoints: &[Endpoint], event_type: EventType, incoming: &Incoming) -> Vec<domain::EndpointId> {
+    let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(event_type, &incoming.source));
+    wanting.map(|endpoint| endpoint.id.clone()).collect()
+}

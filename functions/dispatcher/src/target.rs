@@ -1,0 +1,73 @@
+//! Where a delivery goes: the endpoint with its secrets opened.
+
+use crate::Deps;
+use domain::{Endpoint, EndpointId, EndpointStatus};
+use platform::VaultError;
+use relay::{SigningSecret, Url};
+use store::{StoreError, Versioned};
+
+#[derive(Debug, Clone)]
+pub enum Target {
+    Reachable {
+        url: Url,
+        secrets: Vec<SigningSecret>,
+    },
+    /// Disabled or deleted: nothing is sent.
+    Closed,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    #[error("the endpoint could not be read")]
+    Store(#[from] StoreError),
+    #[error("the endpoint's secret could not be opened")]
+    Vault(#[from] VaultError),
+    #[error("the endpoint's {0} is not what was checked when it was stored")]
+    Invalid(&'static str),
+}
+
+pub(crate) async fn load(deps: &Deps, id: &EndpointId) -> Result<Target, TargetError> {
+    deps.targets.get_or_load(id, async || read(deps, id).await).await
+}
+
+async fn read(deps: &Deps, id: &EndpointId) -> Result<Target, TargetError> {
+    let Some(Versioned { value: endpoint, .. }) = deps.store.config::<Endpoint>(id.as_str()).await? else {
+        return Ok(Target::Closed);
+    };
+    if endpoint.status == EndpointStatus::Disabled {
+        return Ok(Target::Closed);
+    }
+    let url = Url::parse(&endpoint.url).map_err(|_| TargetError::Invalid("URL"))?;
+    let now = deps.clock.now();
+    let mut secrets = Vec::new();
+    for secret in endpoint.secrets.iter().filter(|secret| secret.is_active(now)) {
+        let text = deps.vault.open(id.as_str(), &secret.sealed).await?;
+        secrets.push(SigningSecret::parse(text.expose()).map_err(|_| TargetError::Invalid("secret"))?);
+    }
+    Ok(Target::Reachable { url, secrets })
+}
+
+/// The endpoint answered 410 Gone. A change by somebody else in between is read and disabled again.
+pub(crate) async fn disable(deps: &Deps, id: &EndpointId) -> Result<(), StoreError> {
+    loop {
+        let Some(Versioned { value: mut endpoint, revision }) =
+            deps.store.config::<Endpoint>(id.as_str()).await?
+        else {
+            return Ok(());
+        };
+        if endpoint.status == EndpointStatus::Disabled {
+            return Ok(());
+        }
+        endpoint.status = EndpointStatus::Disabled;
+        endpoint.updated_at = deps.clock.now();
+        match deps.store.replace_config(&endpoint, revision).await {
+            Ok(_) => {
+                deps.targets.remove(id);
+                tracing::warn!(endpoint = %id, "the endpoint answered 410 Gone and is disabled");
+                return Ok(());
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Once a minute: queues the deliveries whose time has come.
+//!
+//! **Guarantee:** an entry leaves the due-index only when its delivery is written again, with the outcome of the
+//! attempt. What is queued here is moved to a later time first of all *after* the queue has confirmed it: a
+//! crash in between queues it twice, and the dispatcher recognises the second by its number. If the queued
+//! message is lost, the entry comes up again.
+
+use domain::{Delivery, DeliveryId, DeliveryStatus};
+use jiff::SignedDuration;
+use platform::{Aws, Clock, Settings};
+use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::time::Duration;
+use store::{DUE_SHARDS, Due, Store, StoreError};
+
+/// How many entries are read at a time.
+const PAGE: usize = 100;
+/// One run ends after this time, well before the next; what is left is due then as well.
+const MAX_RUN: SignedDuration = SignedDuration::from_secs(45);
+/// When an entry comes up again if nothing becomes of its message: longer than the message can wait behind a
+/// slow endpoint's others in the ordinary case.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+#[derive(Debug)]
+pub struct Deps {
+    pub store: Store,
+    pub deliveries: Queue,
+    pub clock: Clock,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    pub queued: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    #[error("the due-index could not be read or written")]
+    Store(#[from] StoreError),
+    #[error("due deliveries could not be queued")]
+    Queue(#[from] QueueError),
+}
+
+impl Deps {
+    pub fn from_settings(settings: &mut Settings) -> Self {
+        let aws = Aws::from_settings(settings);
+        Self {
+            store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
+            deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Drains all shards.
+pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
+    let started = deps.clock.now();
+    let mut swept = Swept::default();
+    for shard in 0..DUE_SHARDS {
+        while deps.clock.now().duration_since(started) < MAX_RUN {
+            let due = deps.store.due_deliveries(shard, started, PAGE).await?;
+            let full = due.len() == PAGE;
+            swept.queued += queue_due(deps, due).await?;
+            if !full {
+                break;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let stored = deps.store.deliveries_by_id(due.iter().map(|due| &due.delivery)).await?;
+    let retrying: HashMap<&DeliveryId, &Delivery> = stored
+        .iter()
+        .map(|stored| (&stored.delivery.id, &stored.delivery))
+        .filter(|(_, delivery)| delivery.status == DeliveryStatus::Retrying)
+        .collect();
+    let messages: Vec<Outgoing> =
+        due.iter().filter_map(|due| retrying.get(&due.delivery)).map(|d| next(d)).collect();
+    let queued = messages.len();
+    deps.deliveries.send_all(messages).await?;
+    let again_at = deps.clock.now() + AGAIN_AFTER;
+    for due in &due {
+        deps.store.move_due(due, again_at).await?;
+    }
+    Ok(queued)
+}
+
+/// Without the payload: the dispatcher reads it from the event.
+fn next(delivery: &Delivery) -> Outgoing {
+    let number = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+    Outgoing {
+        body: DeliveryMessage::retry(delivery, number, None).encode(),
+        delay: Duration::ZERO,
+        group: delivery.endpoint.to_string(),
+    }
+}

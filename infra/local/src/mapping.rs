@@ -1,0 +1,87 @@
+//! Event source mappings: what Lambda does between a queue and a function.
+
+use anyhow::Result;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use std::collections::HashSet;
+
+/// Lambda's default for standard queues.
+const BATCH_SIZE: i32 = 10;
+
+/// Takes batches from one queue.
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    client: aws_sdk_sqs::Client,
+    queue_url: String,
+}
+
+impl Mapping {
+    pub(crate) fn new(client: aws_sdk_sqs::Client, queue_url: String) -> Self {
+        Self { client, queue_url }
+    }
+
+    /// Takes up to ten messages, waiting at most `wait_seconds` for the first, hands them to `function` and
+    /// deletes those that it does not report as failed; these become visible again after the queue's visibility
+    /// timeout. Gives the number of messages taken.
+    pub async fn poll(
+        &self,
+        wait_seconds: i32,
+        function: impl AsyncFnOnce(SqsEvent) -> SqsBatchResponse,
+    ) -> Result<usize> {
+        let batch = self.receive(wait_seconds).await?;
+        if batch.is_empty() {
+            return Ok(0);
+        }
+        let taken = batch.len();
+        let mut event = SqsEvent::default();
+        event.records = batch.iter().map(to_record).collect();
+        let response = function(event).await;
+        let failed: HashSet<String> =
+            response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        self.delete(batch.into_iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default())))
+            .await?;
+        Ok(taken)
+    }
+
+    async fn receive(&self, wait_seconds: i32) -> Result<Vec<Message>> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(BATCH_SIZE)
+            .wait_time_seconds(wait_seconds)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await?;
+        Ok(answer.messages.unwrap_or_default())
+    }
+
+    async fn delete(&self, messages: impl Iterator<Item = Message>) -> Result<()> {
+        let entries: Vec<_> = messages
+            .enumerate()
+            .filter_map(|(index, message)| {
+                let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
+                entry.receipt_handle(message.receipt_handle?).build().ok()
+            })
+            .collect();
+        if !entries.is_empty() {
+            self.client.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries)).send().await?;
+        }
+        Ok(())
+    }
+}
+
+fn to_record(message: &Message) -> SqsMessage {
+    let mut record = SqsMessage::default();
+    record.message_id = message.message_id().map(str::to_owned);
+    record.receipt_handle = message.receipt_handle().map(str::to_owned);
+    record.body = message.body().map(str::to_owned);
+    record.attributes = message
+        .attributes()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
+        .collect();
+    record
+}

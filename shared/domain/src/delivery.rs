@@ -1,0 +1,94 @@
+//! Deliveries and their attempts.
+
+use crate::{DeliveryId, EndpointId, EventId, EventType, serde_time, serde_time_option};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// Queued; no attempt has been recorded yet.
+    Pending,
+    Succeeded,
+    Retrying,
+    /// Every attempt of the schedule failed.
+    Exhausted,
+    /// Its endpoint was disabled or deleted.
+    Canceled,
+}
+
+impl DeliveryStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Retrying => "retrying",
+            Self::Exhausted => "exhausted",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub endpoint: EndpointId,
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    pub status: DeliveryStatus,
+    #[serde(with = "serde_time")]
+    pub created_at: Timestamp,
+    #[serde(with = "serde_time_option", default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
+    pub attempts: Vec<Attempt>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u32,
+    #[serde(with = "serde_time")]
+    pub at: Timestamp,
+    pub outcome: AttemptOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<u16>,
+    pub latency_ms: u64,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<FailureKind>,
+    /// The first 1 KiB of the answer's body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_excerpt: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    Succeeded,
+    Failed,
+}
+
+/// Why an attempt failed: a closed list, part of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// No answer within the total time.
+    Timeout,
+    ConnectTimeout,
+    /// The name did not resolve.
+    Dns,
+    ConnectionRefused,
+    ConnectionReset,
+    Tls,
+    /// 3xx; redirects are not followed.
+    Redirect,
+    /// Any other status than 2xx.
+    Status,
+    /// The name resolved to an address that deliveries must not reach.
+    BlockedAddress,
+    InvalidUrl,
+    ResponseTooLarge,
+    /// The answer was not HTTP.
+    Protocol,
+}

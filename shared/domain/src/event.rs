@@ -1,0 +1,131 @@
+//! Events: verified notifications as they are kept and shown.
+
+use crate::{EndpointId, EventId, Notification, PaymentId, SecretId, SourceId, Transition, serde_time};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+macro_rules! event_types {
+    ($($variant:ident $name:literal $doc:literal),* $(,)?) => {
+        /// The closed list of normalised event types.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum EventType {
+            $(#[doc = $doc] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl EventType {
+            pub const ALL: &'static [EventType] = &[$(EventType::$variant),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(EventType::$variant => $name),* }
+            }
+
+            /// One line for the documentation.
+            pub fn description(self) -> &'static str {
+                match self { $(EventType::$variant => $doc),* }
+            }
+        }
+    };
+}
+
+event_types! {
+    PaymentCreated "payment.created" "The payment exists; nothing has been tried yet.",
+    PaymentRequiresAction "payment.requires_action" "The payer has to do something (3-D Secure, a transfer).",
+    PaymentProcessing "payment.processing" "The provider is waiting for the outcome.",
+    PaymentAuthorized "payment.authorized" "Money is reserved.",
+    PaymentPartiallyCaptured "payment.partially_captured" "Part of the authorised amount was captured.",
+    PaymentCaptured "payment.captured" "Money was captured.",
+    PaymentCanceled "payment.canceled" "The payment or its authorisation was canceled.",
+    PaymentExpired "payment.expired" "The payment or its authorisation ran out of time.",
+    PaymentFailed "payment.failed" "The payment, or a capture of it, failed.",
+    PaymentConflicted "payment.conflicted" "Facts about the payment contradict each other.",
+    PaymentDoubleLossRisk "payment.double_loss_risk" "A disputed payment is also being refunded.",
+    RefundPending "refund.pending" "A refund was requested.",
+    RefundSucceeded "refund.succeeded" "A refund succeeded.",
+    RefundFailed "refund.failed" "A refund failed.",
+    RefundReversed "refund.reversed" "A refund that had succeeded came back.",
+    DisputeWarning "dispute.warning" "An inquiry or an early notice of a dispute.",
+    DisputeOpened "dispute.opened" "A dispute was opened.",
+    DisputeUpdated "dispute.updated" "Something about a dispute changed.",
+    DisputeWon "dispute.won" "A dispute was decided for the merchant.",
+    DisputeLost "dispute.lost" "A dispute was decided against the merchant.",
+    SourceTest "source.test" "The provider's own test of the webhook.",
+    ProviderOther "provider.other" "Something that is not about a payment.",
+    EndpointFailing "endpoint.failing" "Deliveries to an endpoint keep failing.",
+    EndpointDisabled "endpoint.disabled" "An endpoint gets no more deliveries.",
+    EndpointRecovered "endpoint.recovered" "An endpoint answers again.",
+    DeliveryExhausted "delivery.exhausted" "A delivery failed at every try.",
+    SourceSilent "source.silent" "A source has sent nothing for longer than usual.",
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an event type")]
+pub struct UnknownEventType;
+
+impl FromStr for EventType {
+    type Err = UnknownEventType;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEventType> {
+        Self::ALL.iter().copied().find(|event_type| event_type.as_str() == name).ok_or(UnknownEventType)
+    }
+}
+
+/// How we know that the event is genuine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifiedBy {
+    Signature,
+    /// Confirmed by a call to the provider's API.
+    Api,
+    None,
+}
+
+/// What the event did to its payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    Applied,
+    Ignored,
+    Unverified,
+}
+
+/// Why an event changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IgnoredReason {
+    /// Everything that it says was known already, or is older than what is known.
+    NothingNew,
+    /// It says nothing about a payment.
+    NotAPayment,
+}
+
+/// One event as it is stored. What it did to its payment is part of it, so that the same notification can be
+/// built again, byte for byte, at any later time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub id: EventId,
+    pub source: SourceId,
+    pub provider: String,
+    pub event_type: EventType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentId>,
+    #[serde(with = "serde_time")]
+    pub received_at: Timestamp,
+    pub verified_by: VerifiedBy,
+    /// The secret that verified it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretId>,
+    pub notification: Notification,
+    /// What it did to its payment; absent for events that are not about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
+    /// The endpoints that it was matched to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointId>,
+}

@@ -1,0 +1,180 @@
+//! Ids: a prefix that names the kind, then lower-case base32hex (RFC 4648 §7), whose text order is byte order.
+//!
+//! Ids that we mint (sources, endpoints, secrets, API keys) are UUIDv7, passed in as bytes, so they sort by
+//! time. Ids that a repeat must give again (payments, events, deliveries) are hashes of what they stand for.
+//!
+//! A payment, its events and their deliveries share the first 16 characters, the **partition**: one DynamoDB
+//! item collection per payment, found from any of the three ids without an index.
+
+use data_encoding::BASE32_DNSSEC as BASE32HEX_LOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{fmt, str::FromStr};
+
+/// 80 bits, 16 characters. A collision would put two payments into one item collection, where their sort keys
+/// (longer hashes) still keep them apart.
+const PARTITION_BYTES: usize = 10;
+const PARTITION_CHARS: usize = 16;
+/// What a derived id adds to its partition: 120 bits.
+const DERIVED_BYTES: usize = 15;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a {kind} id: expected `{prefix}` and {chars} characters of 0-9 a-v")]
+pub struct InvalidId {
+    kind: &'static str,
+    prefix: &'static str,
+    chars: usize,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal, $chars:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            pub const PREFIX: &'static str = $prefix;
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let valid = text.strip_prefix($prefix).is_some_and(|rest| {
+                    rest.len() == $chars && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v'))
+                });
+                if valid {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId { kind: $kind, prefix: $prefix, chars: $chars })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! minted {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// `uuid` is a UUIDv7 (RFC 9562), so that ids sort by the time at which they were made.
+            pub fn mint(uuid: [u8; 16]) -> Self {
+                Self(format!("{}{}", Self::PREFIX, BASE32HEX_LOWER.encode(&uuid)))
+            }
+        }
+    )*};
+}
+
+id!(/// One configured account at a provider.
+    SourceId, "source", "src_", 26);
+id!(/// A client app's URL.
+    EndpointId, "endpoint", "ep_", 26);
+id!(/// A signing secret of a source or an endpoint.
+    SecretId, "secret", "sec_", 26);
+id!(/// An API key; the key's own text contains it.
+    ApiKeyId, "API key", "key_", 26);
+id!(/// One payment: derived from the source and the provider's id of the payment.
+    PaymentId, "payment", "pay_", 26);
+id!(/// One notification from a provider: derived from the source and the dedupe key.
+    EventId, "event", "evt_", 40);
+id!(/// One event for one endpoint: derived from both, and sent as `webhook-id`.
+    DeliveryId, "delivery", "dlv_", 40);
+
+minted!(SourceId EndpointId SecretId ApiKeyId);
+
+impl PaymentId {
+    pub fn derive(source: &SourceId, provider_payment_id: &str) -> Self {
+        let digest = hash("payment", &[source.as_str(), provider_payment_id]);
+        Self(format!("{}{}", Self::PREFIX, BASE32HEX_LOWER.encode(&digest[..16])))
+    }
+
+    pub fn partition(&self) -> &str {
+        partition(&self.0)
+    }
+}
+
+impl EventId {
+    /// `payment` is the payment that the event belongs to; an event without one gets a partition of its own.
+    pub fn derive(source: &SourceId, payment: Option<&PaymentId>, dedupe_key: &str) -> Self {
+        Self::in_partition(payment, &hash("event", &[source.as_str(), dedupe_key]))
+    }
+
+    /// The id of a further notification under the same dedupe key whose content differs (`digest`).
+    pub fn derive_conflicting(&self, digest: &str) -> Self {
+        Self(derived(Self::PREFIX, partition(&self.0), &hash("conflict", &[&self.0, digest])))
+    }
+
+    /// The id of an event that we raise ourselves because of this one.
+    pub fn derive_raised(&self, event_type: &str) -> Self {
+        Self(derived(Self::PREFIX, partition(&self.0), &hash("raised", &[&self.0, event_type])))
+    }
+
+    fn in_partition(payment: Option<&PaymentId>, digest: &[u8; 32]) -> Self {
+        let own = BASE32HEX_LOWER.encode(&digest[DERIVED_BYTES..DERIVED_BYTES + PARTITION_BYTES]);
+        Self(derived(Self::PREFIX, payment.map_or(own.as_str(), PaymentId::partition), digest))
+    }
+
+    pub fn partition(&self) -> &str {
+        partition(&self.0)
+    }
+}
+
+impl DeliveryId {
+    pub fn derive(event: &EventId, endpoint: &EndpointId) -> Self {
+        let digest = hash("delivery", &[event.as_str(), endpoint.as_str()]);
+        Self(derived(Self::PREFIX, event.partition(), &digest))
+    }
+
+    pub fn partition(&self) -> &str {
+        partition(&self.0)
+    }
+}
+
+/// Payment, event and delivery prefixes are four characters long.
+fn partition(id: &str) -> &str {
+    &id[4..4 + PARTITION_CHARS]
+}
+
+fn derived(prefix: &str, partition: &str, digest: &[u8; 32]) -> String {
+    format!("{prefix}{partition}{}", BASE32HEX_LOWER.encode(&digest[..DERIVED_BYTES]))
+}
+
+/// SHA-256 over the parts, each with its length, so that no two lists of parts read the same.
+fn hash(domain: &str, parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in std::iter::once(&domain).chain(parts) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,41 @@
+//! What Payrelay knows about money, and nothing else.
+//!
+//! **Guarantee:** this crate does no IO, reads no clock, no environment and no entropy; the same input gives
+//! the same output on every machine. The ledger ([`Ledger`]) is a fold that is commutative, associative and
+//! idempotent: whatever the order of a payment's events, and however often each arrives, the state is the same.
+
+mod api_key;
+mod delivery;
+mod derived;
+mod endpoint;
+mod event;
+mod filter;
+mod ids;
+mod ledger;
+mod money;
+mod notification;
+mod payment;
+mod register;
+mod schedule;
+mod source;
+mod time;
+mod view;
+
+pub use api_key::{ApiKey, Scope};
+pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind};
+pub use derived::{Derived, DisputeStatus, Integrity, PaymentStatus, RefundStatus};
+pub use endpoint::{Endpoint, EndpointFormat, EndpointStatus};
+pub use event::{Effect, Event, EventType, IgnoredReason, VerifiedBy};
+pub use filter::{EventTypePattern, InvalidPattern};
+pub use ids::{ApiKeyId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, SecretId, SourceId};
+pub use ledger::{Dispute, Ledger, Operation};
+pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
+pub use notification::{
+    DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
+};
+pub use payment::{OutboxEntry, Payment, Transition};
+pub use register::Register;
+pub use schedule::RetrySchedule;
+pub use source::{SealedSecret, Source, SourceStatus};
+pub use time::{format_time, serde_time, serde_time_option};
+pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload};

@@ -1,0 +1,167 @@
+//! One payment as it is stored: its ledger, and the record of what arrived when.
+
+use crate::{
+    Derived, Effect, EventId, EventType, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
+    PaymentStatus, SourceId, VerifiedBy, serde_time,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    pub id: PaymentId,
+    pub source: SourceId,
+    pub provider: String,
+    pub provider_payment_id: String,
+    pub ledger: Ledger,
+    /// Counts the changes of the derived fields as they were seen here. With the three fields below it is the
+    /// record of arrivals: all else is the same in whatever order events arrive.
+    pub state_version: u64,
+    #[serde(with = "serde_time")]
+    pub created_at: Timestamp,
+    #[serde(with = "serde_time")]
+    pub updated_at: Timestamp,
+    /// The event that was recorded first.
+    pub first_event: EventId,
+    /// Transitions whose event is not known to be committed yet; see the module docs of `consumer`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outbox: Vec<OutboxEntry>,
+}
+
+/// The transition that an event made, kept with the payment until the event itself is stored, so that a repeat
+/// after a crash relays exactly what was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxEntry {
+    pub event: EventId,
+    /// What the event said; see [`Notification::digest`].
+    pub digest: String,
+    pub transition: Transition,
+}
+
+/// What one event did to its payment. The causing event and this are all that a notification is built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    pub effect: Effect,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<IgnoredReason>,
+    /// The payment's version after the event.
+    pub state_version: u64,
+    #[serde(with = "serde_time")]
+    pub created_at: Timestamp,
+    #[serde(with = "serde_time")]
+    pub updated_at: Timestamp,
+    /// The derived fields before the event; absent where the event created the payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Derived>,
+    /// The ledger after the event.
+    pub after: Ledger,
+}
+
+impl Payment {
+    /// A payment that nothing is known of yet but its first event.
+    pub fn new(
+        source: SourceId,
+        provider: String,
+        provider_payment_id: String,
+        first_event: EventId,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: PaymentId::derive(&source, &provider_payment_id),
+            source,
+            provider,
+            provider_payment_id,
+            ledger: Ledger::default(),
+            state_version: 0,
+            created_at: now,
+            updated_at: now,
+            first_event,
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Folds an event in. A repeat of an event that waits in the outbox gives the recorded transition again.
+    ///
+    /// `said_by` is the event that the facts are ascribed to: `event` itself, or, where `event` repeats the
+    /// dedupe key of an earlier one with other content, that earlier one.
+    pub fn record(
+        &mut self,
+        event: &EventId,
+        said_by: &EventId,
+        notification: &Notification,
+        verified_by: VerifiedBy,
+        received_at: Timestamp,
+    ) -> Transition {
+        if let Some(entry) = self.outbox.iter().find(|entry| &entry.event == event) {
+            return entry.transition.clone();
+        }
+        let before = (self.state_version > 0).then(|| self.ledger.derive());
+        let learned = match verified_by {
+            VerifiedBy::None => self.ledger.mark_unverified(said_by, false),
+            VerifiedBy::Signature | VerifiedBy::Api => self.ledger.apply(said_by, notification),
+        } | (event != said_by && self.ledger.mark_conflict(said_by));
+        if !learned {
+            return self.transition(Effect::Ignored, Some(IgnoredReason::NothingNew), before);
+        }
+        self.updated_at = self.updated_at.max(received_at);
+        if before.as_ref() != Some(&self.ledger.derive()) {
+            self.state_version += 1;
+        }
+        let effect = if verified_by == VerifiedBy::None { Effect::Unverified } else { Effect::Applied };
+        let transition = self.transition(effect, None, before);
+        self.outbox.push(OutboxEntry {
+            event: event.clone(),
+            digest: notification.digest(),
+            transition: transition.clone(),
+        });
+        transition
+    }
+
+    fn transition(
+        &self,
+        effect: Effect,
+        reason: Option<IgnoredReason>,
+        before: Option<Derived>,
+    ) -> Transition {
+        Transition {
+            effect,
+            reason,
+            state_version: self.state_version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            before,
+            after: self.ledger.clone(),
+        }
+    }
+}
+
+impl Transition {
+    /// The type under which the event is relayed: a capture that leaves part of the authorisation open is a
+    /// partial one, which only the ledger can tell.
+    pub fn event_type(&self, notified: EventType) -> EventType {
+        let partial = self.after.derive().status == PaymentStatus::PartiallyCaptured;
+        if notified == EventType::PaymentCaptured && partial {
+            EventType::PaymentPartiallyCaptured
+        } else {
+            notified
+        }
+    }
+
+    /// The events that we raise ourselves because of this transition.
+    pub fn raised(&self) -> Vec<EventType> {
+        let before = self.before.clone().unwrap_or_default();
+        let after = self.after.derive();
+        let conflicted =
+            before.integrity != Integrity::Conflicted && after.integrity == Integrity::Conflicted;
+        let at_risk = !before.double_loss_risk && after.double_loss_risk;
+        [(conflicted, EventType::PaymentConflicted), (at_risk, EventType::PaymentDoubleLossRisk)]
+            .into_iter()
+            .filter_map(|(raised, event_type)| {
+                (raised && self.effect != Effect::Ignored).then_some(event_type)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use crate::{
+    Effect, EventId, EventType, Fact, IgnoredReason, Integrity, Notification, OperationKind, OperationState,
+    Payment, PaymentId, SourceId, VerifiedBy,
+};
+use jiff::Timestamp;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).expect("in range")
+}
+
+fn notification(key: &str, kind: OperationKind, amount: i64) -> Notification {
+    let operation = Fact::Operation {
+        kind,
+        id: "op".to_owned(),
+        state: OperationState::Succeeded,
+        amount: Some(amount),
+        cause: None,
+    };
+    Notification {
+        dedupe_key: key.to_owned(),
+        provider_event_id: None,
+        provider_type: key.to_owned(),
+        event_type: EventType::PaymentCaptured,
+        occurred_at: Some(at(0)),
+        version: None,
+        provider_payment_id: Some("p".to_owned()),
+        object_id: None,
+        amount: Some(amount),
+        currency: "EUR".parse().ok(),
+        exponent: None,
+        facts: vec![operation],
+    }
+}
+
+fn event(key: &str) -> EventId {
+    let source = SourceId::mint([1; 16]);
+    EventId::derive(&source, Some(&PaymentId::derive(&source, "p")), key)
+}
+
+fn payment() -> Payment {
+    Payment::new(SourceId::mint([1; 16]), "test".to_owned(), "p".to_owned(), event("a"), at(0))
+}
+
+#[test]
+fn a_repeat_before_its_event_is_committed_gives_the_recorded_transition() {
+    let mut payment = payment();
+    let authorize = notification("a", OperationKind::Authorization, 1000);
+    let capture = notification("b", OperationKind::Capture, 400);
+    let first = payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(1));
+    let second = payment.record(&event("b"), &event("b"), &capture, VerifiedBy::Signature, at(2));
+    assert_eq!((first.effect, first.state_version, first.before.is_none()), (Effect::Applied, 1, true));
+    assert_eq!((second.effect, second.state_version), (Effect::Applied, 2));
+    let written = payment.clone();
+    assert_eq!(payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(3)), first);
+    assert_eq!(payment, written);
+    // Once committed the entry goes, and a repeat has nothing new to say.
+    payment.outbox.clear();
+    let again = payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(4));
+    assert_eq!((again.effect, again.reason), (Effect::Ignored, Some(IgnoredReason::NothingNew)));
+    assert_eq!(payment.state_version, 2);
+}
+
+#[test]
+fn a_capture_that_leaves_money_open_is_a_partial_one() {
+    let mut payment = payment();
+    let authorize = notification("a", OperationKind::Authorization, 1000);
+    payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(1));
+    let capture = notification("b", OperationKind::Capture, 400);
+    let transition = payment.record(&event("b"), &event("b"), &capture, VerifiedBy::Signature, at(2));
+    assert_eq!(transition.event_type(EventType::PaymentCaptured), EventType::PaymentPartiallyCaptured);
+    assert_eq!(transition.event_type(EventType::RefundFailed), EventType::RefundFailed);
+}
+
+#[test]
+fn the_same_event_with_other_content_raises_a_conflict_once() {
+    let mut payment = payment();
+    let authorize = notification("a", OperationKind::Authorization, 1000);
+    payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(1));
+    let other = notification("a", OperationKind::Authorization, 900);
+    let id = event("a").derive_conflicting(&other.digest());
+    let transition = payment.record(&id, &event("a"), &other, VerifiedBy::Signature, at(2));
+    assert_eq!(transition.after.derive().integrity, Integrity::Conflicted);
+    assert_eq!(transition.raised(), [EventType::PaymentConflicted]);
+    let third = notification("c", OperationKind::Capture, 100);
+    assert_eq!(payment.record(&event("c"), &event("c"), &third, VerifiedBy::Signature, at(3)).raised(), []);
+}
+
+#[test]
+fn an_unverified_event_moves_no_money() {
+    let mut payment = payment();
+    let capture = notification("a", OperationKind::Capture, 1000);
+    let transition = payment.record(&event("a"), &event("a"), &capture, VerifiedBy::None, at(1));
+    assert_eq!(transition.effect, Effect::Unverified);
+    let derived = transition.after.derive();
+    assert_eq!((derived.integrity, derived.amount_captured), (Integrity::Unverified, None));
+}

@@ -1,0 +1,44 @@
+//! Last-writer-wins registers: the only mutable thing in the ledger.
+
+use crate::EventId;
+use serde::{Deserialize, Serialize};
+
+/// A value and who said it. Serialised as an array to keep items small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    into = "(T, i64, EventId)",
+    from = "(T, i64, EventId)",
+    bound = "T: Clone + Serialize + for<'a> Deserialize<'a>"
+)]
+pub struct Register<T> {
+    pub value: T,
+    /// The provider's version or time; see `Notification::order`.
+    pub order: i64,
+    pub event: EventId,
+}
+
+impl<T> From<(T, i64, EventId)> for Register<T> {
+    fn from((value, order, event): (T, i64, EventId)) -> Self {
+        Self { value, order, event }
+    }
+}
+
+impl<T> From<Register<T>> for (T, i64, EventId) {
+    fn from(register: Register<T>) -> Self {
+        (register.value, register.order, register.event)
+    }
+}
+
+/// Keeps the greater of what is known and what is said, by `key`: a total order makes this merge commutative,
+/// associative and idempotent. Tells whether `said` won.
+pub(crate) fn merge<T: PartialEq, K: Ord>(
+    known: &mut Option<Register<T>>,
+    said: Register<T>,
+    key: impl Fn(&Register<T>) -> K,
+) -> bool {
+    let wins = known.as_ref().is_none_or(|known| key(&said) > key(known));
+    if wins {
+        *known = Some(said);
+    }
+    wins
+}

@@ -1,0 +1,27 @@
+use super::RetrySchedule;
+use std::time::Duration;
+
+#[test]
+fn the_default_schedule_gives_ten_attempts_over_more_than_75_hours() {
+    let schedule = RetrySchedule::default();
+    let delays: Vec<_> = (1..).map_while(|number| schedule.delay_after(number, 0.0, None)).collect();
+    assert_eq!(delays.len() + 1, schedule.max_attempts());
+    assert_eq!(schedule.max_attempts(), 10);
+    assert_eq!(delays[0], Duration::from_secs(5));
+    assert!(delays.iter().sum::<Duration>() > Duration::from_secs(75 * 3600));
+}
+
+#[test]
+fn jitter_adds_at_most_a_fifth() {
+    let schedule = RetrySchedule::default();
+    assert_eq!(schedule.delay_after(2, 1.0, None), Some(Duration::from_secs(360)));
+    assert_eq!(schedule.delay_after(2, 0.0, None), Some(Duration::from_secs(300)));
+}
+
+#[test]
+fn a_receiver_can_ask_for_more_time_but_not_for_less() {
+    let schedule = RetrySchedule::default();
+    assert_eq!(schedule.delay_after(1, 0.0, Some(Duration::from_secs(60))), Some(Duration::from_secs(60)));
+    assert_eq!(schedule.delay_after(2, 0.0, Some(Duration::from_secs(1))), Some(Duration::from_secs(300)));
+    assert_eq!(schedule.delay_after(10, 0.0, Some(Duration::from_secs(1))), None);
+}

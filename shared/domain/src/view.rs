@@ -1,0 +1,291 @@
+//! The wire shapes of payments, events and deliveries, as the REST API answers them and notifications carry them.
+//! Unknown values are absent. Times are RFC 3339 in UTC with milliseconds, amounts integers in minor units.
+
+use crate::{
+    Attempt, Delivery, DeliveryId, DeliveryStatus, Derived, DisputeStage, Effect, EndpointId, Event, EventId,
+    EventType, IgnoredReason, Ledger, OperationKind, OperationState, Payment, PaymentId, SecretId, SourceId,
+    VerifiedBy, serde_time, serde_time_option,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PaymentView {
+    pub id: PaymentId,
+    pub object: &'static str,
+    pub source: SourceId,
+    pub provider: String,
+    pub provider_payment_id: String,
+    #[serde(flatten)]
+    pub derived: Derived,
+    pub state_version: u64,
+    #[serde(with = "serde_time")]
+    pub created_at: Timestamp,
+    #[serde(with = "serde_time")]
+    pub updated_at: Timestamp,
+    pub operations: Vec<OperationView>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OperationView {
+    pub kind: &'static str,
+    pub provider_operation_id: String,
+    pub state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    /// The event that the state comes from.
+    pub event: EventId,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct EventView {
+    pub id: EventId,
+    pub object: &'static str,
+    pub source: SourceId,
+    pub provider: String,
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    pub provider_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_event_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    #[serde(with = "serde_time")]
+    pub received_at: Timestamp,
+    #[serde(with = "serde_time")]
+    pub created_at: Timestamp,
+    pub verified_by: VerifiedBy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretId>,
+    pub effect: Effect,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<IgnoredReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_version: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryView {
+    pub id: DeliveryId,
+    pub object: &'static str,
+    pub event: EventId,
+    pub endpoint: EndpointId,
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    pub status: DeliveryStatus,
+    #[serde(with = "serde_time")]
+    pub created_at: Timestamp,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    pub next_attempt_at: Option<Timestamp>,
+    pub attempts: Vec<Attempt>,
+}
+
+/// The body of a delivery in `standard` format: a Standard Webhooks payload.
+#[derive(Debug, Clone, Serialize)]
+pub struct StandardPayload {
+    #[serde(rename = "type")]
+    pub event_type: EventType,
+    /// When the event occurred; when it was received, where the provider does not say.
+    #[serde(with = "serde_time")]
+    pub timestamp: Timestamp,
+    pub data: StandardData,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct StandardData {
+    pub event: EventView,
+    /// The payment as this event left it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentView>,
+    /// The fields that this event changed, with their former values; `null` where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Map<String, Value>>,
+}
+
+impl From<&Payment> for PaymentView {
+    fn from(payment: &Payment) -> Self {
+        Self {
+            id: payment.id.clone(),
+            object: "payment",
+            source: payment.source.clone(),
+            provider: payment.provider.clone(),
+            provider_payment_id: payment.provider_payment_id.clone(),
+            derived: payment.ledger.derive(),
+            state_version: payment.state_version,
+            created_at: payment.created_at,
+            updated_at: payment.updated_at,
+            operations: operations(&payment.ledger),
+        }
+    }
+}
+
+impl From<&Event> for EventView {
+    fn from(event: &Event) -> Self {
+        let notification = &event.notification;
+        Self {
+            id: event.id.clone(),
+            object: "event",
+            source: event.source.clone(),
+            provider: event.provider.clone(),
+            event_type: event.event_type,
+            provider_type: notification.provider_type.clone(),
+            provider_event_id: notification.provider_event_id.clone(),
+            payment: event.payment.clone(),
+            amount: notification.amount,
+            currency: notification.currency.as_ref().map(ToString::to_string),
+            occurred_at: notification.occurred_at,
+            received_at: event.received_at,
+            created_at: event.received_at,
+            verified_by: event.verified_by,
+            secret: event.secret.clone(),
+            effect: event.transition.as_ref().map_or(Effect::Ignored, |transition| transition.effect),
+            reason: match &event.transition {
+                Some(transition) => transition.reason,
+                None => Some(IgnoredReason::NotAPayment),
+            },
+            state_version: event.transition.as_ref().map(|transition| transition.state_version),
+        }
+    }
+}
+
+impl From<&Delivery> for DeliveryView {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            id: delivery.id.clone(),
+            object: "delivery",
+            event: delivery.event.clone(),
+            endpoint: delivery.endpoint.clone(),
+            event_type: delivery.event_type,
+            status: delivery.status,
+            created_at: delivery.created_at,
+            next_attempt_at: delivery.next_attempt_at,
+            attempts: delivery.attempts.clone(),
+        }
+    }
+}
+
+impl From<&Event> for StandardPayload {
+    /// A pure function of the stored event: the same bytes at the first attempt and at the last.
+    fn from(event: &Event) -> Self {
+        let payment =
+            event.transition.as_ref().zip(event.payment.as_ref()).map(|(transition, id)| PaymentView {
+                id: id.clone(),
+                object: "payment",
+                source: event.source.clone(),
+                provider: event.provider.clone(),
+                provider_payment_id: event.notification.provider_payment_id.clone().unwrap_or_default(),
+                derived: transition.after.derive(),
+                state_version: transition.state_version,
+                created_at: transition.created_at,
+                updated_at: transition.updated_at,
+                operations: operations(&transition.after),
+            });
+        let previous = event.transition.as_ref().map(|transition| match &transition.before {
+            Some(before) => changed_fields(before, &transition.after.derive()),
+            None => Map::new(),
+        });
+        Self {
+            event_type: event.event_type,
+            timestamp: event.notification.occurred_at.unwrap_or(event.received_at),
+            data: StandardData { event: EventView::from(event), payment, previous },
+        }
+    }
+}
+
+fn changed_fields(before: &Derived, after: &Derived) -> Map<String, Value> {
+    let fields = |derived: &Derived| match serde_json::to_value(derived) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let (mut before, after) = (fields(before), fields(after));
+    for name in after.keys() {
+        before.entry(name.clone()).or_insert(Value::Null);
+    }
+    before.retain(|name, former| after.get(name).unwrap_or(&Value::Null) != former);
+    before
+}
+
+/// By kind, then by the time at which each reached its state.
+fn operations(ledger: &Ledger) -> Vec<OperationView> {
+    let steps = ledger.operations.iter().flat_map(|(kind, operations)| {
+        operations.iter().filter_map(|(id, operation)| {
+            let state = operation.state.as_ref()?;
+            Some(OperationView {
+                kind: kind.as_str(),
+                provider_operation_id: id.clone(),
+                state: state.value.as_str(),
+                amount: operation.amount(),
+                occurred_at: occurred_at(state.order),
+                event: state.event.clone(),
+            })
+        })
+    });
+    let disputes = ledger.disputes.iter().filter_map(|(id, dispute)| {
+        let (stage, order, event) = match (&dispute.stage, &dispute.funds) {
+            (Some(stage), _) => (stage.value, stage.order, &stage.event),
+            (None, Some(funds)) => (DisputeStage::Open, funds.order, &funds.event),
+            (None, None) => return None,
+        };
+        Some(OperationView {
+            kind: "dispute",
+            provider_operation_id: id.clone(),
+            state: stage.as_str(),
+            amount: dispute.amount.as_ref().map(|amount| amount.value),
+            occurred_at: occurred_at(order),
+            event: event.clone(),
+        })
+    });
+    let mut all: Vec<_> = steps.chain(disputes).collect();
+    all.sort_by(|a, b| (a.occurred_at, a.kind).cmp(&(b.occurred_at, b.kind)));
+    all
+}
+
+/// The order is the time in microseconds unless the provider numbers its versions, which are small.
+fn occurred_at(order: i64) -> Option<Timestamp> {
+    const YEAR_2000_US: i64 = 946_684_800_000_000;
+    if order < YEAR_2000_US { None } else { Timestamp::from_microsecond(order).ok() }
+}
+
+impl OperationKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorization => "authorization",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+impl OperationState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::RequiresAction => "requires_action",
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+            Self::Succeeded => "succeeded",
+            Self::Reversed => "reversed",
+        }
+    }
+}
+
+impl DisputeStage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Open => "open",
+            Self::Won => "won",
+            Self::Lost => "lost",
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Query parameters: each that is not asked for is refused by name, and all that is wrong is said at once.
+
+use crate::{Code, Cursors, FieldError, Listing, Problem};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IntoDeserializer, value};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use store::{Page, PageRequest};
+use url::form_urlencoded;
+
+const DEFAULT_LIMIT: usize = 25;
+const MAX_LIMIT: usize = 100;
+
+/// The parameters of a request. Take what the route knows, then call [`Params::finish`].
+#[derive(Debug)]
+pub struct Params {
+    path: String,
+    given: BTreeMap<String, String>,
+    filters: BTreeMap<String, String>,
+    errors: Vec<FieldError>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self::new(parts.uri.path(), query))
+    }
+}
+
+impl Params {
+    fn new(path: &str, query: &str) -> Self {
+        let mut given = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if given.insert(name.to_string(), value.into_owned()).is_some() {
+                errors.push(FieldError::parameter(name, "is given twice"));
+            }
+        }
+        Self { path: path.to_owned(), given, filters: BTreeMap::new(), errors }
+    }
+
+    /// A filter by text, as it stands.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let value = self.given.remove(name)?;
+        if value.is_empty() {
+            self.errors.push(FieldError::parameter(name, "is empty"));
+            return None;
+        }
+        self.filters.insert(name.to_owned(), value.clone());
+        Some(value)
+    }
+
+    /// A filter by an id or by one of a list of words: whatever reads itself from a string.
+    pub fn parsed<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let deserializer: value::StrDeserializer<'_, value::Error> = text.as_str().into_deserializer();
+        match T::deserialize(deserializer) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.errors.push(FieldError::parameter(name, expectation(&error.to_string())));
+                None
+            }
+        }
+    }
+
+    /// `limit` and `cursor`. Call it after the filters: a cursor is good for them only.
+    pub fn page(&mut self, cursors: &Cursors) -> Paging {
+        let filters: Vec<String> = self
+            .filters
+            .iter()
+            .map(|(name, value)| format!("{}:{name}={}:{value}", name.len(), value.len()))
+            .collect();
+        let listing = Listing(format!("{}?{}", self.path, filters.join("&")));
+        let limit = match self.given.remove("limit").map(|limit| limit.parse::<usize>()) {
+            None => DEFAULT_LIMIT,
+            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
+            Some(_) => {
+                let expected = format!("expected a number from 1 to {MAX_LIMIT}");
+                self.errors.push(FieldError::parameter("limit", expected));
+                DEFAULT_LIMIT
+            }
+        };
+        let after = self.given.remove("cursor").and_then(|cursor| {
+            let position = cursors.decode(&listing, &cursor);
+            if position.is_none() {
+                let expected = "expected a `next_cursor` of this list, with the same filters";
+                self.errors.push(FieldError::parameter("cursor", expected));
+            }
+            position
+        });
+        Paging { request: PageRequest { after, limit }, listing, cursors: cursors.clone() }
+    }
+
+    /// Records that a parameter's value is not accepted.
+    pub fn refuse(&mut self, name: &str, detail: impl ToString) {
+        self.errors.push(FieldError::parameter(name, detail));
+    }
+
+    /// # Errors
+    /// `invalid_parameter`, with all that was wrong.
+    pub fn finish(mut self) -> Result<(), Problem> {
+        let unknown = self.given.keys().map(|name| FieldError::parameter(name, "does not exist"));
+        self.errors.extend(unknown);
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            let detail = "See `errors` for the parameters that are not accepted.";
+            Err(Problem::new(Code::InvalidParameter, detail).with_errors(self.errors))
+        }
+    }
+}
+
+/// Which page is wanted, and how to name the next one.
+#[derive(Debug)]
+pub struct Paging {
+    pub request: PageRequest,
+    listing: Listing,
+    cursors: Cursors,
+}
+
+impl Paging {
+    pub fn list<T: Serialize>(&self, page: Page<T>) -> crate::List<T> {
+        let next_cursor = page.next.map(|position| self.cursors.encode(&self.listing, &position));
+        crate::List { data: page.items, next_cursor }
+    }
+}
+
+/// serde's "unknown variant `x`, expected one of …" repeats what was sent.
+fn expectation(text: &str) -> String {
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{PaymentStatus, SourceId};
+
+    fn refused(query: &str) -> Vec<(FieldError, &'static str)> {
+        let mut params = Params::new("/v1/things", query);
+        let _: Option<PaymentStatus> = params.parsed("status");
+        let _: Option<SourceId> = params.parsed("source");
+        let _ = params.page(&Cursors::new("key"));
+        let problem = params.finish().expect_err(query);
+        problem.errors.iter().map(|error| (error.clone(), problem.code.as_str())).collect()
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        let errors = refused("colour=red&status=shiny&source=1&limit=0&cursor=x&limit=3");
+        let names: Vec<String> = errors
+            .iter()
+            .map(|(error, _)| match &error.place {
+                crate::Place::Parameter(name) => name.clone(),
+                crate::Place::Pointer(_) => String::new(),
+            })
+            .collect();
+        assert_eq!(names, ["limit", "status", "source", "cursor", "colour"]);
+        assert!(errors.iter().all(|(_, code)| *code == "invalid_parameter"));
+        assert!(errors[1].0.detail.starts_with("expected one of `created`"), "{}", errors[1].0.detail);
+        assert!(!format!("{errors:?}").contains("shiny"));
+    }
+
+    #[test]
+    fn a_cursor_is_bound_to_the_filters_and_the_path() {
+        let cursors = Cursors::new("key");
+        let paging = |path: &str, query: &str| {
+            let mut params = Params::new(path, query);
+            let _ = params.text("status");
+            let paging = params.page(&cursors);
+            params.finish().map(|()| paging)
+        };
+        let first = paging("/v1/a", "status=x").expect("valid");
+        let page = Page { items: Vec::<u8>::new(), next: Some("position".to_owned()) };
+        let cursor = first.list(page).next_cursor.expect("there is a next page");
+        let second = paging("/v1/a", &format!("status=x&limit=7&cursor={cursor}")).expect("valid");
+        assert_eq!(second.request, PageRequest { after: Some("position".to_owned()), limit: 7 });
+        assert!(paging("/v1/a", &format!("cursor={cursor}")).is_err());
+        assert!(paging("/v1/a", &format!("status=y&cursor={cursor}")).is_err());
+        assert!(paging("/v1/b", &format!("status=x&cursor={cursor}")).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! A small cache with an age limit, for configuration in a warm function.
+
+use crate::Clock;
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::HashMap, hash::Hash, sync::Mutex};
+
+/// Above this many entries the cache starts afresh: requests for made-up ids must not fill the memory.
+const MAX_ENTRIES: usize = 10_000;
+
+/// Values are cloned out; keep an `Arc` in it when they are large.
+#[derive(Debug)]
+pub struct Cache<K, V> {
+    clock: Clock,
+    max_age: SignedDuration,
+    entries: Mutex<HashMap<K, (Timestamp, V)>>,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+    pub fn new(clock: Clock, max_age: SignedDuration) -> Self {
+        Self { clock, max_age, entries: Mutex::default() }
+    }
+
+    pub fn get(&self, key: &K) -> Option<V> {
+        let entries = self.entries.lock().expect("no holder of this lock panics");
+        let (loaded_at, value) = entries.get(key)?;
+        (self.clock.now().duration_since(*loaded_at) < self.max_age).then(|| value.clone())
+    }
+
+    pub fn insert(&self, key: K, value: V) {
+        let mut entries = self.entries.lock().expect("no holder of this lock panics");
+        if entries.len() >= MAX_ENTRIES {
+            entries.clear();
+        }
+        entries.insert(key, (self.clock.now(), value));
+    }
+
+    pub fn remove(&self, key: &K) {
+        self.entries.lock().expect("no holder of this lock panics").remove(key);
+    }
+
+    /// The cached value, or a fresh one. Two callers at once may both load; neither waits for the other.
+    pub async fn get_or_load<E>(&self, key: &K, load: impl AsyncFnOnce() -> Result<V, E>) -> Result<V, E> {
+        if let Some(value) = self.get(key) {
+            return Ok(value);
+        }
+        let value = load().await?;
+        self.insert(key.clone(), value.clone());
+        Ok(value)
+    }
+}

@@ -1,0 +1,22 @@
+//! Where Payrelay touches the world: environment, clock, entropy, AWS clients, encryption, logs.
+//!
+//! **Guarantee:** no other crate reads an environment variable, a clock or a random number (`clippy.toml` bans
+//! the calls), so that tests decide all three.
+
+mod aws;
+mod cache;
+mod clock;
+mod entropy;
+mod logs;
+mod secret_text;
+mod settings;
+mod vault;
+
+pub use aws::{Aws, AwsEndpoints, HttpClient};
+pub use cache::Cache;
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use logs::init_logs;
+pub use secret_text::SecretText;
+pub use settings::{MissingSettings, Settings};
+pub use vault::{Vault, VaultError};

@@ -1,0 +1,143 @@
+//! Proof that a request was genuine, with what is worth keeping of it.
+
+use crate::scheme::{Covers, Scheme};
+use crate::{Malformed, Provider, Request, Settings};
+use domain::{Notification, SecretId, VerifiedBy};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use std::fmt;
+
+/// A genuine notification, its body byte for byte.
+///
+/// Only [`Provider::verify`] makes one from a request. [`Verified::from_parts`] puts one together again after it
+/// has crossed the queue, which the webhook function alone can write to (its IAM role says so).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verified {
+    meta: VerifiedMeta,
+    body: Vec<u8>,
+}
+
+/// A [`Verified`] without its body, which the queue carries separately, compressed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VerifiedMeta {
+    #[serde(serialize_with = "serialize_provider", deserialize_with = "deserialize_provider")]
+    provider: &'static Provider,
+    scheme: String,
+    covers: Covers,
+    secret: SecretId,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<(String, String)>,
+}
+
+impl PartialEq for VerifiedMeta {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |meta: &Self| (meta.provider.id(), meta.covers);
+        key(self) == key(other)
+            && self.scheme == other.scheme
+            && self.secret == other.secret
+            && self.headers == other.headers
+    }
+}
+
+impl Eq for VerifiedMeta {}
+
+impl Verified {
+    pub(crate) fn new(provider: &'static Provider, scheme: &Scheme, secret: &SecretId, request: &Request<'_>) -> Self {
+        let kept = |name: &str| name == "content-type" || scheme.keeps.contains(&name);
+        let headers = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            .filter(|(name, _)| kept(name))
+            .collect();
+        let meta = VerifiedMeta {
+            provider,
+            scheme: scheme.name.to_owned(),
+            covers: scheme.covers,
+            secret: secret.clone(),
+            headers,
+        };
+        Self { meta, body: request.body.to_vec() }
+    }
+
+    pub fn into_parts(self) -> (VerifiedMeta, Vec<u8>) {
+        (self.meta, self.body)
+    }
+
+    /// For the queue alone: `meta` and `body` must be what [`Verified::into_parts`] gave.
+    pub fn from_parts(meta: VerifiedMeta, body: Vec<u8>) -> Self {
+        Self { meta, body }
+    }
+
+    pub fn meta(&self) -> &VerifiedMeta {
+        &self.meta
+    }
+
+    pub fn provider(&self) -> &'static Provider {
+        self.meta.provider
+    }
+
+    /// The name of the scheme that verified it.
+    pub fn scheme(&self) -> &str {
+        &self.meta.scheme
+    }
+
+    /// The raw bytes, as they came.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// `content-type` and the headers that the scheme keeps; names in lower case.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.meta.headers
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.meta.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The secret that matched.
+    pub fn secret(&self) -> &SecretId {
+        &self.meta.secret
+    }
+
+    pub fn covers(&self) -> Covers {
+        self.meta.covers
+    }
+
+    /// [`VerifiedBy::None`] where the signature does not cover all that the notification says.
+    pub fn verified_by(&self) -> VerifiedBy {
+        match self.meta.covers {
+            Covers::Body | Covers::Fields => VerifiedBy::Signature,
+            Covers::None => VerifiedBy::None,
+        }
+    }
+
+    /// What the body says, in our words: one notification, or one per item of a batch.
+    ///
+    /// # Errors
+    /// [`Malformed`] where not even the dedupe key and the type can be read, or an amount is not an integer.
+    pub fn notifications(&self, settings: &Settings) -> Result<Vec<Notification>, Malformed> {
+        (self.meta.provider.normalise)(self, settings)
+    }
+}
+
+/// The body may hold personal data.
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("provider", &self.meta.provider.id())
+            .field("scheme", &self.meta.scheme)
+            .field("secret", &self.meta.secret)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn serialize_provider<S: Serializer>(provider: &&'static Provider, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(provider.id())
+}
+
+fn deserialize_provider<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static Provider, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    Provider::find(&id).ok_or_else(|| D::Error::custom("unknown provider"))
+}

@@ -1,0 +1,154 @@
+//! Interprets [`Scheme`]s: decides whether a request is genuine.
+//!
+//! **Guarantee:** `Ok` only when, for every signed scope of the request, one active secret made one of the
+//! signatures over one of the row's templates, the row's conditions hold and the time is within its tolerance.
+
+mod crypto;
+mod form;
+mod signature;
+mod view;
+
+use crate::json::Object;
+use crate::scheme::{Algorithm, Condition, Scheme, Scope, Unit};
+use crate::{Request, Secret, Settings};
+pub(crate) use crypto::Key;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use signature::Signatures;
+use view::View;
+
+/// Why a request was not accepted. Says nothing of what it held, so that it can be logged and answered.
+///
+/// In the order of how far verification came: where a provider has several schemes, the greatest is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    #[error("the source has no active secret for this kind of signature")]
+    NoActiveSecret,
+    #[error("the source lacks a setting that the signature depends on")]
+    MissingSetting,
+    #[error("the signature, or something that it is made over, is missing")]
+    MissingSignature,
+    #[error("the body, which holds the signature, cannot be read")]
+    MalformedBody,
+    #[error("a header that may occur once occurs several times")]
+    DuplicateHeader,
+    #[error("the signature, or its timestamp, cannot be read")]
+    MalformedSignature,
+    #[error("the signature does not match")]
+    SignatureMismatch,
+    /// Only said of a genuine signature, so that an operator can tell a wrong clock from a wrong secret.
+    #[error("the signature is genuine but its timestamp is outside the tolerance")]
+    TimestampOutOfTolerance,
+}
+
+impl Rejection {
+    /// Stable, for problems, metrics and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoActiveSecret => "no_active_secret",
+            Self::MissingSetting => "missing_setting",
+            Self::MissingSignature => "missing_signature",
+            Self::MalformedBody => "malformed_body",
+            Self::DuplicateHeader => "duplicate_header",
+            Self::MalformedSignature => "malformed_signature",
+            Self::SignatureMismatch => "signature_mismatch",
+            Self::TimestampOutOfTolerance => "timestamp_out_of_tolerance",
+        }
+    }
+}
+
+/// Verifies `request` under one scheme and tells which of `secrets` matched (the first item's, for a batch).
+pub(crate) fn verify(
+    scheme: &Scheme,
+    request: &Request<'_>,
+    secrets: &[Secret<'_>],
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<usize, Rejection> {
+    let keys: Vec<(usize, Key)> = secrets
+        .iter()
+        .enumerate()
+        .filter_map(|(index, secret)| Some((index, Key::of(&scheme.key, secret.text)?)))
+        .collect();
+    if keys.is_empty() {
+        return Err(Rejection::NoActiveSecret);
+    }
+    match scheme.scope {
+        Scope::Request => verify_one(scheme, View::new(request, settings, request.body), &keys, now),
+        Scope::EachItem { list, element } => {
+            let mut first = None;
+            for item in items(request.body, list, element)? {
+                let matched = verify_one(scheme, View::new(request, settings, item.get().as_bytes()), &keys, now)?;
+                first.get_or_insert(matched);
+            }
+            // Nothing signed is nothing verified.
+            first.ok_or(Rejection::MissingSignature)
+        }
+    }
+}
+
+fn items<'a>(body: &'a [u8], list: &str, element: &str) -> Result<Vec<&'a RawValue>, Rejection> {
+    let body = Object::parse(body, "body").map_err(|_| Rejection::MalformedBody)?;
+    let elements = body.list(list).ok_or(Rejection::MalformedBody)?;
+    elements
+        .into_iter()
+        .map(|wrapper| {
+            let wrapper = Object::parse(wrapper.get().as_bytes(), "").map_err(|_| Rejection::MalformedBody)?;
+            wrapper.member(element).ok_or(Rejection::MalformedBody)
+        })
+        .collect()
+}
+
+fn verify_one(scheme: &Scheme, mut view: View<'_>, keys: &[(usize, Key)], now: Timestamp) -> Result<usize, Rejection> {
+    let Signatures { candidates, pairs } = signature::read(&scheme.signature, &view)?;
+    view.pairs = pairs;
+    for condition in scheme.conditions {
+        hold(condition, &view)?;
+    }
+    // Read before anything is hashed, so that a malformed time is reported as such; judged last.
+    let signed_at = match &scheme.freshness {
+        Some(freshness) => Some((freshness, timestamp(view.required(&freshness.from)?.as_ref())?)),
+        None => None,
+    };
+    let messages = match scheme.algorithm {
+        Algorithm::Token => Vec::new(),
+        _ => view.messages(scheme.signed)?,
+    };
+    let hash = crypto::resolve(scheme.algorithm, &view)?;
+    let matched = keys
+        .iter()
+        .find(|(_, key)| crypto::any_matches(&hash, key, &messages, &candidates))
+        .map(|(index, _)| *index)
+        .ok_or(Rejection::SignatureMismatch)?;
+    if let Some((freshness, signed_at)) = signed_at {
+        let (now, unit) = match freshness.unit {
+            Unit::Seconds => (now.as_second(), 1),
+            Unit::Milliseconds => (now.as_millisecond(), 1000),
+        };
+        let age = now - signed_at;
+        if age > i64::from(freshness.past_s) * unit || -age > i64::from(freshness.future_s) * unit {
+            return Err(Rejection::TimestampOutOfTolerance);
+        }
+    }
+    Ok(matched)
+}
+
+fn hold(condition: &Condition, view: &View<'_>) -> Result<(), Rejection> {
+    let holds = match condition {
+        Condition::PairAbsent(name) => !view.pairs.iter().any(|(pair, _)| pair == name),
+        Condition::Equal(left, right) => view.required(left)? == view.required(right)?,
+    };
+    if holds { Ok(()) } else { Err(Rejection::SignatureMismatch) }
+}
+
+/// Digits only: `+1`, ` 1` and `1e9` are what parsers disagree on. Eighteen of them leave room to subtract.
+fn timestamp(text: &str) -> Result<i64, Rejection> {
+    if text.is_empty() || text.len() > 18 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Rejection::MalformedSignature);
+    }
+    text.parse().map_err(|_| Rejection::MalformedSignature)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! Golden vectors, payload samples and properties, all over the public API.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod no_input_panics;
+mod samples;
+mod support;
+mod vectors;

@@ -1,0 +1,174 @@
+//! Payload samples: `tests/vectors/samples`, and those in the directories that `PAYRELAY_SAMPLES` names.
+
+use crate::support;
+use domain::{
+    Derived, DisputeStatus, EventId, EventType, Integrity, Ledger, Notification, PaymentStatus, RefundStatus, SourceId,
+};
+use jiff::Timestamp;
+use providers::{Provider, Settings};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(Deserialize)]
+struct Sample {
+    provider: String,
+    name: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: String,
+    expected: Expected,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    event_id: Option<String>,
+    #[serde(rename = "type")]
+    provider_type: String,
+    payment_id: Option<String>,
+    amount_minor: Option<i64>,
+    currency: Option<String>,
+    status: String,
+    event_time: Option<Timestamp>,
+    #[serde(default)]
+    object_id: Option<String>,
+    dedupe_key: String,
+}
+
+#[derive(Default)]
+struct Report {
+    ran: usize,
+    skipped: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Report {
+    fn run(files: &[PathBuf]) -> Self {
+        let mut report = Self::default();
+        for file in files {
+            for sample in support::read::<Sample>(file) {
+                report.check(sample);
+            }
+        }
+        println!("{} samples ran, {} skipped", report.ran, report.skipped.len());
+        for name in &report.skipped {
+            println!("skipped, no such provider: {name}");
+        }
+        report
+    }
+
+    fn check(&mut self, mut sample: Sample) {
+        let name = format!("{}/{}", sample.provider, sample.name);
+        let provider = support::provider_id(&sample.provider).to_owned();
+        if Provider::find(&provider).is_none() {
+            self.skipped.push(name);
+            return;
+        }
+        self.ran += 1;
+        supply_headers(&mut sample);
+        let headers: Vec<(String, String)> =
+            sample.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+        let borrowed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let verified = support::verified(&provider, &borrowed, sample.body.as_bytes());
+        match verified.notifications(&Settings::new()).as_deref() {
+            Ok([notification]) => self.compare(&name, &sample, &headers, notification),
+            Ok(several) => self.failed.push(format!("{name}: {} notifications", several.len())),
+            Err(malformed) => self.failed.push(format!("{name}: {malformed}")),
+        }
+    }
+
+    fn compare(&mut self, name: &str, sample: &Sample, headers: &[(String, String)], got: &Notification) {
+        let expected = &sample.expected;
+        let header = |wanted: &str| {
+            headers.iter().find(|(name, _)| wanted.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        };
+        let event_id = expected.event_id.as_ref().map(|id| match id.strip_prefix("header:") {
+            Some(name) => header(name).unwrap(),
+            None => id.clone(),
+        });
+        // A literal, or words that name a header.
+        let dedupe_key = expected
+            .dedupe_key
+            .split(' ')
+            .find_map(header)
+            .unwrap_or_else(|| expected.dedupe_key.clone());
+        let mut same = |field: &str, wanted: String, got: String| {
+            if wanted != got {
+                self.failed.push(format!("{name}: {field}: expected {wanted}, got {got}"));
+            }
+        };
+        same("event_id", format!("{event_id:?}"), format!("{:?}", got.provider_event_id));
+        same("type", expected.provider_type.clone(), got.provider_type.clone());
+        same("payment_id", format!("{:?}", expected.payment_id), format!("{:?}", got.provider_payment_id));
+        same("amount_minor", format!("{:?}", expected.amount_minor), format!("{:?}", got.amount));
+        let currency = got.currency.as_ref().map(|currency| currency.as_str().to_owned());
+        same("currency", format!("{:?}", expected.currency), format!("{currency:?}"));
+        same("event_time", format!("{:?}", expected.event_time), format!("{:?}", got.occurred_at));
+        same("dedupe_key", dedupe_key, got.dedupe_key.clone());
+        if expected.object_id.is_some() {
+            same("object_id", format!("{:?}", expected.object_id), format!("{:?}", got.object_id));
+        }
+        let derived = fold(got);
+        same("integrity", format!("{:?}", Integrity::Ok), format!("{:?}", derived.integrity));
+        if !sensible(&expected.status, got, &derived) {
+            self.failed.push(format!("{name}: folds into {derived:?}, which is not `{}`", expected.status));
+        }
+    }
+}
+
+/// Samples leave out headers that are not part of the shape.
+fn supply_headers(sample: &mut Sample) {
+    if let Some(name) = sample.expected.event_id.as_deref().and_then(|id| id.strip_prefix("header:")) {
+        let missing = !sample.headers.keys().any(|key| key.eq_ignore_ascii_case(name));
+        if missing {
+            sample.headers.insert(name.to_owned(), "msg_supplied".to_owned());
+        }
+    }
+}
+
+fn fold(notification: &Notification) -> Derived {
+    let mut ledger = Ledger::default();
+    ledger.apply(&EventId::derive(&SourceId::mint([0; 16]), None, &notification.dedupe_key), notification);
+    ledger.derive()
+}
+
+/// Whether the ledger agrees with the provider-level outcome. Words that say nothing about a payment hold for
+/// notifications without facts.
+fn sensible(status: &str, notification: &Notification, derived: &Derived) -> bool {
+    if notification.facts.is_empty() {
+        return matches!(notification.event_type, EventType::ProviderOther | EventType::SourceTest);
+    }
+    match status {
+        "succeeded" | "captured" | "paid" | "settled" => derived.status == PaymentStatus::Captured,
+        "authorized" => derived.status == PaymentStatus::Authorized,
+        "created" => derived.status == PaymentStatus::Created,
+        "canceled" => derived.status == PaymentStatus::Canceled,
+        "expired" => derived.status == PaymentStatus::Expired,
+        "pending" | "processing" => {
+            derived.status == PaymentStatus::Processing || derived.refund_status == RefundStatus::Pending
+        }
+        "failed" => {
+            derived.status == PaymentStatus::Failed
+                || notification.event_type == EventType::RefundFailed
+                || notification.event_type == EventType::PaymentFailed
+        }
+        "refunded" => matches!(derived.refund_status, RefundStatus::Partial | RefundStatus::Full),
+        "disputed" | "chargeback" => derived.dispute_status != DisputeStatus::None,
+        _ => true,
+    }
+}
+
+#[test]
+fn samples_of_our_own_normalise_as_expected() {
+    let report = Report::run(&support::json_files(&support::own_directory().join("samples")));
+    assert!(report.ran > 0, "no sample ran");
+    assert!(report.skipped.is_empty(), "a sample of ours was skipped: {:?}", report.skipped);
+    assert!(report.failed.is_empty(), "{}", report.failed.join("\n"));
+}
+
+#[test]
+fn samples_from_the_environment_normalise_as_expected() {
+    let report = Report::run(&support::named_by("PAYRELAY_SAMPLES"));
+    assert!(std::env::var_os("PAYRELAY_SAMPLES").is_none() || report.ran > 0, "PAYRELAY_SAMPLES named no sample of ours");
+    assert!(report.failed.is_empty(), "{}", report.failed.join("\n"));
+}

@@ -1,0 +1,12 @@
+//! SQS: what the messages are, how they are sent in batches, and how a batch is answered.
+//!
+//! **Guarantee:** a message is acknowledged only when its handler says [`Disposition::Done`], or once it stands in
+//! the dead-letter queue with its reason. Every entry of a batched send that SQS did not take is reported.
+
+mod batch;
+mod envelope;
+mod send;
+
+pub use batch::{Disposition, receive_count, respond};
+pub use envelope::{DeliveryMessage, EventMessage, Undecodable};
+pub use send::{Outgoing, Queue, QueueError};

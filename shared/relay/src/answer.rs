@@ -1,0 +1,129 @@
+//! What came back from an endpoint, and what it means for the delivery.
+
+mod excerpt;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use excerpt::Excerpt;
+
+use crate::{Blocked, UrlError, retry_after};
+use domain::FailureKind;
+use hyper::http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+
+/// The result of one attempt.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub outcome: Result<Response, SendError>,
+    /// Until the answer's header was read, or until the attempt failed.
+    pub latency: Duration,
+}
+
+/// An answer whose status is known. How much of its body could be read changes nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    /// `Retry-After` as it was sent; [`classify`] reads it.
+    pub retry_after: Option<HeaderValue>,
+    /// The beginning of the body as one line of harmless text.
+    pub excerpt: String,
+}
+
+/// Without the excerpt: an endpoint may echo what it was sent.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no answer.
+///
+/// The inner errors are shared so that the error, found inside hyper's, can be handed out whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendError {
+    #[error("the URL is not acceptable")]
+    Url(#[source] UrlError),
+    #[error("the header `{0}` is written by the client itself")]
+    ReservedHeader(HeaderName),
+    #[error("the name could not be resolved")]
+    Dns(#[source] Arc<io::Error>),
+    #[error("the name resolves to an address that deliveries must not reach")]
+    Blocked(#[source] Blocked),
+    #[error("no connection within the time allowed")]
+    ConnectTimeout,
+    #[error("the connection was refused or there is no route")]
+    Refused(#[source] Arc<io::Error>),
+    #[error("TLS could not be set up")]
+    Tls(#[source] Arc<dyn Error + Send + Sync>),
+    #[error("the connection was closed before an answer")]
+    Reset(#[source] Arc<dyn Error + Send + Sync>),
+    #[error("no answer within the time allowed")]
+    Timeout,
+    #[error("the header of the answer is too large")]
+    HeaderTooLarge(#[source] Arc<dyn Error + Send + Sync>),
+    #[error("the answer is not HTTP")]
+    Protocol(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl SendError {
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Url(UrlError::Blocked(_)) | Self::Blocked(_) => FailureKind::BlockedAddress,
+            Self::Url(_) => FailureKind::InvalidUrl,
+            Self::Dns(_) => FailureKind::Dns,
+            Self::ConnectTimeout => FailureKind::ConnectTimeout,
+            Self::Refused(_) => FailureKind::ConnectionRefused,
+            Self::Tls(_) => FailureKind::Tls,
+            Self::Reset(_) => FailureKind::ConnectionReset,
+            Self::Timeout => FailureKind::Timeout,
+            Self::HeaderTooLarge(_) => FailureKind::ResponseTooLarge,
+            Self::ReservedHeader(_) | Self::Protocol(_) => FailureKind::Protocol,
+        }
+    }
+
+    /// The text for the owner of the endpoint: with the cause where it is about their URL, address or
+    /// certificate, without it where it is about our machine.
+    pub fn public_text(&self) -> String {
+        match self {
+            Self::Url(UrlError::Blocked(cause)) | Self::Blocked(cause) => format!("{self}: {cause}"),
+            Self::Url(cause) => format!("{self}: {cause}"),
+            Self::Tls(cause) => format!("{self}: {cause}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// What the dispatcher does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Succeeded,
+    /// The attempt failed. The next one follows the schedule, but not before `retry_after_seconds` (at most
+    /// 24 h) if the endpoint asked for that.
+    Retry {
+        kind: FailureKind,
+        retry_after_seconds: Option<u32>,
+    },
+    /// 410 Gone: the endpoint wants no more deliveries.
+    Disable,
+}
+
+/// As "Delivery success and failure" of Standard Webhooks says: 2xx succeeds whatever the body, 410 disables, a
+/// redirect is a failure like any other. `Retry-After` counts for 429 and 503, where RFC 6585 §4 and RFC 9110
+/// §15.6.4 give it a meaning; elsewhere it is mostly left over from some middle box. `now` is when the answer came.
+pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {
+    let response = match &answer.outcome {
+        Ok(response) => response,
+        Err(error) => return Verdict::Retry { kind: error.kind(), retry_after_seconds: None },
+    };
+    match response.status {
+        200..=299 => Verdict::Succeeded,
+        410 => Verdict::Disable,
+        300..=399 => Verdict::Retry { kind: FailureKind::Redirect, retry_after_seconds: None },
+        429 | 503 => {
+            let asked = response.retry_after.as_ref().and_then(|value| retry_after::seconds(value, now));
+            Verdict::Retry { kind: FailureKind::Status, retry_after_seconds: asked }
+        }
+        _ => Verdict::Retry { kind: FailureKind::Status, retry_after_seconds: None },
+    }
+}

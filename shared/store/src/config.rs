@@ -1,0 +1,136 @@
+//! Configuration: sources, endpoints, API keys. Few items, read often and cached by their readers, so each kind
+//! lives under one key and is listed by one Query.
+
+use crate::item::{Condition, DATA, Item, REVISION, blob, decode_item, get_number, key, number, text};
+use crate::listing::{Page, PageRequest};
+use crate::{Store, StoreError, codec, keys};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{ApiKey, Endpoint, Source};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A kind of configuration item.
+pub trait Config: Serialize + DeserializeOwned + Send + Sync {
+    const KIND: &'static str;
+    fn key(&self) -> &str;
+}
+
+impl Config for Source {
+    const KIND: &'static str = "source";
+    fn key(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+impl Config for Endpoint {
+    const KIND: &'static str = "endpoint";
+    fn key(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+impl Config for ApiKey {
+    const KIND: &'static str = "api_key";
+    fn key(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+/// An item and the revision at which it was read: the expectation of the write that follows, and its ETag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<T> {
+    pub value: T,
+    pub revision: u64,
+}
+
+impl Store {
+    /// AP1: a configuration item by its id. Consistent: a change is seen by the next request.
+    pub async fn config<C: Config>(&self, id: &str) -> Result<Option<Versioned<C>>, StoreError> {
+        self.get(C::KIND, id, true).await?.as_ref().map(read::<C>).transpose()
+    }
+
+    /// AP2: writes a new item; [`StoreError::Conflict`] if the id is taken.
+    pub async fn create_config<C: Config>(&self, value: &C) -> Result<u64, StoreError> {
+        self.replace_config(value, 0).await
+    }
+
+    /// AP3: replaces the item that was read at `revision`; gives the new revision.
+    pub async fn replace_config<C: Config>(&self, value: &C, revision: u64) -> Result<u64, StoreError> {
+        let next = revision + 1;
+        let mut item = key(C::KIND, value.key());
+        item.insert(DATA.to_owned(), blob(codec::encode(value)));
+        item.insert(REVISION.to_owned(), number(next));
+        self.put(item, Condition::revision(revision)).await?;
+        Ok(next)
+    }
+
+    /// AP4: deletes an item, if it still has `revision` where one is given. Tells whether it was there.
+    pub async fn delete_config<C: Config>(
+        &self,
+        id: &str,
+        revision: Option<u64>,
+    ) -> Result<bool, StoreError> {
+        let mut request = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(C::KIND, id)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllOld);
+        if let Some(revision) = revision {
+            request = request
+                .condition_expression("#r = :r")
+                .expression_attribute_names("#r", REVISION)
+                .expression_attribute_values(":r", number(revision));
+        }
+        let answer = request.send().await.map_err(|error| match error.as_service_error() {
+            Some(service) if service.is_conditional_check_failed_exception() => StoreError::Conflict,
+            _ => StoreError::unavailable("DeleteItem")(error),
+        })?;
+        self.meter.write(answer.consumed_capacity());
+        Ok(answer.attributes.is_some_and(|old| !old.is_empty()))
+    }
+
+    /// AP5: the items of a kind, newest first (ids sort by time).
+    pub async fn configs<C: Config>(&self, page: &PageRequest) -> Result<Page<Versioned<C>>, StoreError> {
+        let after = page.after.clone().unwrap_or_else(|| "~".to_owned()); // above every id
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#p = :p AND #s < :s")
+            .expression_attribute_names("#p", keys::PK)
+            .expression_attribute_names("#s", keys::SK)
+            .expression_attribute_values(":p", text(C::KIND))
+            .expression_attribute_values(":s", text(after))
+            .scan_index_forward(false)
+            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("Query"))?;
+        self.meter.read(answer.consumed_capacity());
+        let more = answer.last_evaluated_key.is_some();
+        let items = answer.items().iter().map(read::<C>).collect::<Result<Vec<_>, _>>()?;
+        let next = items.last().filter(|_| more).map(|last| last.value.key().to_owned());
+        Ok(Page { items, next })
+    }
+
+    /// AP5, all pages: for readers that need every item, such as the matching of events to endpoints.
+    pub async fn all_configs<C: Config>(&self) -> Result<Vec<C>, StoreError> {
+        let mut all = Vec::new();
+        let mut request = PageRequest { after: None, limit: 1000 };
+        loop {
+            let page = self.configs::<C>(&request).await?;
+            all.extend(page.items.into_iter().map(|versioned| versioned.value));
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+fn read<C: Config>(item: &Item) -> Result<Versioned<C>, StoreError> {
+    Ok(Versioned { value: decode_item(C::KIND, item)?, revision: get_number(C::KIND, item, REVISION)? })
+}

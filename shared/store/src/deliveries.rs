@@ -1,0 +1,165 @@
+//! Deliveries: first written with their first attempt, so that a delivery which succeeds at once costs one
+//! write. Those that wait for a retry stand in the due-index; no others do.
+
+use crate::item::{Condition, DATA, Item, blob, decode_item, get_text, key, number, text};
+use crate::keys::{self, Keyed, due_key_for, due_shard_key};
+use crate::listing::PageRequest;
+use crate::{Store, StoreError, codec};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{Delivery, DeliveryId, EventId};
+use jiff::Timestamp;
+
+const KIND: &str = "delivery";
+/// Counts the writes of a delivery.
+const WRITES: &str = "n";
+
+/// A delivery and the revision at which it was read; 0 for one that was never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDelivery {
+    pub delivery: Delivery,
+    pub revision: u64,
+}
+
+/// An entry of the due-index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    pub delivery: DeliveryId,
+    pub due_at: Timestamp,
+}
+
+/// Whether a due entry could be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueClaim {
+    Moved,
+    /// Somebody else moved it, or the delivery is no longer due.
+    Gone,
+}
+
+impl Store {
+    /// AP16: a delivery by its id.
+    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
+        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+    }
+
+    /// AP16 for many; those never attempted are left out.
+    pub async fn deliveries_by_id(
+        &self,
+        ids: impl IntoIterator<Item = &DeliveryId>,
+    ) -> Result<Vec<StoredDelivery>, StoreError> {
+        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
+        self.batch_get(wanted, false).await?.iter().map(read).collect()
+    }
+
+    /// AP17: the recorded deliveries of an event.
+    pub async fn event_deliveries(&self, event: &EventId) -> Result<Vec<StoredDelivery>, StoreError> {
+        let mut found = Vec::new();
+        let mut request = PageRequest { after: None, limit: 1000 };
+        loop {
+            let page = self.query_collection(event.pk(), DeliveryId::PREFIX, &request).await?;
+            for item in &page.items {
+                let stored = read(item)?;
+                if &stored.delivery.event == event {
+                    found.push(stored);
+                }
+            }
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// AP18: writes a delivery that was read at `revision`. `due_at` puts it into the due-index.
+    pub async fn put_delivery(
+        &self,
+        delivery: &Delivery,
+        revision: u64,
+        due_at: Option<Timestamp>,
+    ) -> Result<u64, StoreError> {
+        let next = revision + 1;
+        let mut item = key(delivery.id.pk(), delivery.id.sk());
+        item.insert(DATA.to_owned(), blob(codec::encode(delivery)));
+        item.insert(WRITES.to_owned(), number(next));
+        item.insert(keys::TTL.to_owned(), number(self.retention.expiry(delivery.created_at)));
+        if let Some(due_at) = due_at {
+            item.insert(keys::GSI2PK.to_owned(), text(due_key_for(&delivery.id)));
+            item.insert(keys::GSI2SK.to_owned(), text(due_sort_key(due_at)));
+        }
+        let condition = match revision {
+            0 => Condition::Absent,
+            revision => Condition::Equals(WRITES, revision),
+        };
+        self.put(item, condition).await?;
+        Ok(next)
+    }
+
+    /// AP19: what is due in a shard of the due-index, oldest first.
+    pub async fn due_deliveries(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::GSI2)
+            .key_condition_expression("#p = :p AND #s <= :s")
+            .expression_attribute_names("#p", keys::GSI2PK)
+            .expression_attribute_names("#s", keys::GSI2SK)
+            .expression_attribute_values(":p", text(due_shard_key(shard)))
+            .expression_attribute_values(":s", text(due_sort_key(now)))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("Query"))?;
+        self.meter.read(answer.consumed_capacity());
+        let due = answer.items().iter().filter_map(|item| {
+            let delivery = get_text(item, keys::SK)?.parse().ok()?;
+            let milliseconds = i64::from_str_radix(get_text(item, keys::GSI2SK)?, 16).ok()?;
+            Some(Due { delivery, due_at: Timestamp::from_millisecond(milliseconds).ok()? })
+        });
+        Ok(due.collect())
+    }
+
+    /// AP20: moves a due entry to a later time, so that it comes up again if what is started now comes to
+    /// nothing. Not a lock: it only spaces the tries.
+    pub async fn move_due(&self, due: &Due, to: Timestamp) -> Result<DueClaim, StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(due.delivery.pk(), due.delivery.sk())))
+            .update_expression("SET #s = :to")
+            .condition_expression("#s = :from")
+            .expression_attribute_names("#s", keys::GSI2SK)
+            .expression_attribute_values(":from", text(due_sort_key(due.due_at)))
+            .expression_attribute_values(":to", text(due_sort_key(to)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                self.meter.write(answer.consumed_capacity());
+                Ok(DueClaim::Moved)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => Ok(DueClaim::Gone),
+                _ => Err(StoreError::unavailable("UpdateItem")(error)),
+            },
+        }
+    }
+}
+
+fn due_sort_key(at: Timestamp) -> String {
+    format!("{:011x}", at.as_millisecond().max(0))
+}
+
+fn read(item: &Item) -> Result<StoredDelivery, StoreError> {
+    Ok(StoredDelivery {
+        delivery: decode_item(KIND, item)?,
+        revision: crate::item::get_number(KIND, item, WRITES)?,
+    })
+}

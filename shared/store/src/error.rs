@@ -1,0 +1,42 @@
+//! What can go wrong at the table.
+
+use aws_sdk_dynamodb::error::SdkError;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The call failed or its answer was lost; its effect is unknown. Trying again is always safe.
+    #[error("DynamoDB {operation} failed")]
+    Unavailable {
+        operation: &'static str,
+        #[source]
+        source: Cause,
+    },
+    /// The item is not as the caller read it: read again.
+    #[error("the item was changed by somebody else")]
+    Conflict,
+    /// The item exceeds DynamoDB's 400 KB; trying again is pointless.
+    #[error("the item is larger than DynamoDB takes")]
+    TooLarge,
+    /// The item can't be read by this version.
+    #[error("a stored {kind} can't be read")]
+    Corrupt {
+        kind: &'static str,
+        #[source]
+        source: Cause,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn unavailable<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
+    where
+        SdkError<E, R>: std::error::Error + Send + Sync + 'static,
+    {
+        move |source| Self::Unavailable { operation, source: Box::new(source) }
+    }
+
+    pub(crate) fn corrupt(kind: &'static str, source: impl Into<Cause>) -> Self {
+        Self::Corrupt { kind, source: source.into() }
+    }
+}

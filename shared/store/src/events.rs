@@ -1,0 +1,154 @@
+//! Events: written once, with the provider's bytes. The item's existence is the mark that all which had to
+//! happen because of the event has happened.
+
+use crate::item::{Condition, DATA, Item, blob, get_blob, get_text, key, number, text};
+use crate::keys::{self, Keyed, TimeIndex, time_sort_key};
+use crate::listing::{Page, PageRequest};
+use crate::{Store, StoreError, codec};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{Event, EventId, PaymentId};
+use providers::VerifiedMeta;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+const KIND: &str = "event";
+/// What the notification said, hashed: tells a repeat from a contradiction.
+const DIGEST: &str = "h";
+
+/// The provider's request as it was verified.
+#[derive(Debug, Clone)]
+pub struct RawEvent {
+    pub meta: VerifiedMeta,
+    /// Byte-exact.
+    pub body: Vec<u8>,
+}
+
+/// An event and, unless we raised it ourselves, the request that it came in.
+#[derive(Debug, Clone)]
+pub struct EventRecord {
+    pub event: Event,
+    pub raw: Option<RawEvent>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head<E, M> {
+    event: E,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    meta: Option<M>,
+}
+
+impl Store {
+    /// AP10: which of these events are committed, with the digest of what they said.
+    pub async fn committed_events(
+        &self,
+        ids: impl IntoIterator<Item = &EventId>,
+        consistent: bool,
+    ) -> Result<HashMap<EventId, String>, StoreError> {
+        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
+        let items = self.batch_get(wanted, consistent).await?;
+        let committed = items.iter().filter_map(|item| {
+            let id = get_text(item, keys::SK)?.parse().ok()?;
+            Some((id, get_text(item, DIGEST)?.to_owned()))
+        });
+        Ok(committed.collect())
+    }
+
+    /// AP11: commits an event. Tells whether it is this call that did; a repeat changes nothing.
+    ///
+    /// `opens_payment`: the event is the first of its payment, whose own entry in the listing by time stands
+    /// for both, which saves a write.
+    pub async fn commit_event(
+        &self,
+        event: &Event,
+        raw: Option<&RawEvent>,
+        opens_payment: bool,
+    ) -> Result<bool, StoreError> {
+        let head = Head { event, meta: raw.map(|raw| &raw.meta) };
+        let head = serde_json::to_vec(&head).expect("plain data serialises");
+        let mut plain = u32::try_from(head.len()).map_err(|_| StoreError::TooLarge)?.to_be_bytes().to_vec();
+        plain.extend_from_slice(&head);
+        plain.extend_from_slice(raw.map_or(&[], |raw| &raw.body));
+        let mut item = key(event.id.pk(), event.id.sk());
+        item.insert(DATA.to_owned(), blob(codec::encode_bytes(&plain)));
+        item.insert(DIGEST.to_owned(), text(event.notification.digest()));
+        item.insert(keys::TTL.to_owned(), number(self.retention.expiry(event.received_at)));
+        if !opens_payment {
+            item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Events.key_for(&event.id)));
+            item.insert(keys::GSI1SK.to_owned(), text(time_sort_key(event.received_at, &event.id)));
+        }
+        match self.put(item, Condition::Absent).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// AP12: an event by its id.
+    pub async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError> {
+        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+    }
+
+    /// AP12 for many; unknown ones are left out.
+    pub async fn events_by_id(
+        &self,
+        ids: impl IntoIterator<Item = &EventId>,
+    ) -> Result<HashMap<EventId, EventRecord>, StoreError> {
+        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
+        let items = self.batch_get(wanted, false).await?;
+        items.iter().map(read).map(|record| record.map(|record| (record.event.id.clone(), record))).collect()
+    }
+
+    /// AP13: the events of a payment, by id. One item collection, so one Query.
+    pub async fn payment_events(
+        &self,
+        payment: &PaymentId,
+        page: &PageRequest,
+    ) -> Result<Page<EventRecord>, StoreError> {
+        let answer = self.query_collection(payment.pk(), EventId::PREFIX, page).await?;
+        let next = answer.next;
+        let records = answer.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        // Another payment's events may share the collection.
+        let items =
+            records.into_iter().filter(|record| record.event.payment.as_ref() == Some(payment)).collect();
+        Ok(Page { items, next })
+    }
+
+    /// The items of one collection whose sort key begins with `prefix`, in order.
+    pub(crate) async fn query_collection(
+        &self,
+        pk: &str,
+        prefix: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Item>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#p = :p AND begins_with(#s, :s)")
+            .expression_attribute_names("#p", keys::PK)
+            .expression_attribute_names("#s", keys::SK)
+            .expression_attribute_values(":p", text(pk))
+            .expression_attribute_values(":s", text(prefix))
+            .set_exclusive_start_key(page.after.as_ref().map(|after| key(pk, after)))
+            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("Query"))?;
+        self.meter.read(answer.consumed_capacity());
+        let next = answer.last_evaluated_key().and_then(|last| get_text(last, keys::SK)).map(str::to_owned);
+        Ok(Page { items: answer.items.unwrap_or_default(), next })
+    }
+}
+
+fn read(item: &Item) -> Result<EventRecord, StoreError> {
+    let plain = codec::decode_bytes(KIND, get_blob(KIND, item)?)?;
+    let truncated = || StoreError::corrupt(KIND, "truncated");
+    let (length, rest) = plain.split_first_chunk::<4>().ok_or_else(truncated)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| truncated())?;
+    let (head, body) = rest.split_at_checked(length).ok_or_else(truncated)?;
+    let head: Head<Event, VerifiedMeta> =
+        serde_json::from_slice(head).map_err(|error| StoreError::corrupt(KIND, error))?;
+    Ok(EventRecord { event: head.event, raw: head.meta.map(|meta| RawEvent { meta, body: body.to_vec() }) })
+}

@@ -1,0 +1,121 @@
+//! Keys, index entries and expiry: the only place that knows how ids become keys.
+
+use domain::{DeliveryId, EventId, PaymentId};
+use jiff::Timestamp;
+
+pub(crate) const PK: &str = "PK";
+pub(crate) const SK: &str = "SK";
+/// Listings by time.
+pub(crate) const GSI1: &str = "GSI1";
+pub(crate) const GSI1PK: &str = "GSI1PK";
+pub(crate) const GSI1SK: &str = "GSI1SK";
+/// Look-ups: payments by merchant reference, deliveries by due time. Sparse.
+pub(crate) const GSI2: &str = "GSI2";
+pub(crate) const GSI2PK: &str = "GSI2PK";
+pub(crate) const GSI2SK: &str = "GSI2SK";
+pub(crate) const TTL: &str = "ttl";
+
+/// A listing by time is spread over this many keys: each takes 1,000 writes per second.
+pub(crate) const TIME_SHARDS: u8 = 4;
+/// The due-index likewise; the sweeper drains the shards one after the other.
+pub const DUE_SHARDS: u8 = 4;
+
+/// How long items are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Events, their raw bodies and deliveries. Not under 35 days: an event is the record that makes its
+    /// repeats harmless.
+    pub events_days: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events_days: 90 }
+    }
+}
+
+impl Retention {
+    /// The TTL attribute: seconds since the epoch.
+    pub(crate) fn expiry(self, from: Timestamp) -> i64 {
+        from.as_second() + self.events_days * 24 * 3600
+    }
+}
+
+/// What is listed by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeIndex {
+    /// Payments, and with each its first event.
+    Payments,
+    /// All other events.
+    Events,
+}
+
+impl TimeIndex {
+    pub(crate) fn shard_key(self, shard: u8) -> String {
+        match self {
+            Self::Payments => format!("P#{shard}"),
+            Self::Events => format!("E#{shard}"),
+        }
+    }
+
+    /// The shard that an event belongs to, from the last character of its id.
+    pub(crate) fn key_for(self, event: &EventId) -> String {
+        let last = event.as_str().bytes().last().unwrap_or_default();
+        self.shard_key(last % TIME_SHARDS)
+    }
+}
+
+/// Sorts by time, then by event: milliseconds as 11 hex digits (enough until the year 2527), then the part of
+/// the event's id that its partition does not give.
+pub(crate) fn time_sort_key(at: Timestamp, event: &EventId) -> String {
+    format!("{:011x}{}", at.as_millisecond().max(0), event_suffix(event))
+}
+
+fn event_suffix(event: &EventId) -> &str {
+    &event.as_str()[EventId::PREFIX.len() + event.partition().len()..]
+}
+
+/// The event of an entry of a listing by time: its partition is the table's PK, the rest ends the sort key.
+pub(crate) fn event_of_entry(pk: &str, time_sort_key: &str) -> Option<EventId> {
+    format!("{}{pk}{}", EventId::PREFIX, time_sort_key.get(11..)?).parse().ok()
+}
+
+/// An id that names its own item collection.
+pub(crate) trait Keyed {
+    fn pk(&self) -> &str;
+    fn sk(&self) -> &str;
+}
+
+macro_rules! keyed {
+    ($($id:ty)*) => {$(
+        impl Keyed for $id {
+            fn pk(&self) -> &str {
+                self.partition()
+            }
+
+            fn sk(&self) -> &str {
+                self.as_str()
+            }
+        }
+    )*};
+}
+
+keyed!(PaymentId EventId DeliveryId);
+
+pub(crate) fn due_shard_key(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+pub(crate) fn due_key_for(delivery: &DeliveryId) -> String {
+    let last = delivery.as_str().bytes().last().unwrap_or_default();
+    due_shard_key(last % DUE_SHARDS)
+}
+
+/// Merchant references are the merchants' own text of any length; DynamoDB's keys are not.
+pub(crate) fn merchant_reference_key(reference: &str) -> String {
+    let mut end = reference.len().min(1000);
+    while !reference.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("M#{}", &reference[..end])
+}

@@ -1,0 +1,53 @@
+//! DynamoDB: one table, typed. `README.md` beside this crate lists every access pattern with its key and cost.
+//!
+//! **Guarantee:** nobody else sees an `AttributeValue` or a key. Every write says what it expects to find
+//! (absence, a revision, a number of attempts), so that each may run twice and two at once cannot both win.
+
+mod codec;
+mod config;
+mod deliveries;
+mod error;
+mod events;
+mod item;
+mod keys;
+mod listing;
+mod meter;
+mod payments;
+mod table;
+
+pub use config::{Config, Versioned};
+pub use deliveries::{Due, DueClaim, StoredDelivery};
+pub use error::StoreError;
+pub use events::{EventRecord, RawEvent};
+pub use keys::{DUE_SHARDS, Retention};
+pub use listing::{Listed, Page, PageRequest};
+pub use meter::Meter;
+pub use payments::StoredPayment;
+
+use std::sync::Arc;
+
+/// The table. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    client: aws_sdk_dynamodb::Client,
+    table: String,
+    retention: Retention,
+    meter: Arc<Meter>,
+}
+
+impl Store {
+    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into(), retention: Retention::default(), meter: Arc::default() }
+    }
+
+    /// What this store has consumed so far, in DynamoDB's billing units.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("table", &self.table).finish_non_exhaustive()
+    }
+}

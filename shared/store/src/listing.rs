@@ -1,0 +1,99 @@
+//! Listings by time: newest first, merged from the shards of an index.
+
+use crate::item::get_text;
+use crate::keys::{self, TIME_SHARDS, TimeIndex, event_of_entry};
+use crate::{Store, StoreError};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{EventId, PaymentId};
+use futures::future::try_join_all;
+
+/// Which page: `after` is the `next` of the page before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageRequest {
+    pub after: Option<String>,
+    pub limit: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub next: Option<String>,
+}
+
+/// An entry of a listing, and the position after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    pub id: T,
+    pub position: String,
+}
+
+impl Store {
+    /// AP14: payments by the time at which they were first seen, newest first.
+    pub async fn list_payments(&self, page: &PageRequest) -> Result<Page<Listed<PaymentId>>, StoreError> {
+        self.list(&[TimeIndex::Payments], page, |entry| entry.sk.parse().ok()).await
+    }
+
+    /// AP15: events by the time at which they were received, newest first. A payment's entry stands for the
+    /// event that opened it. An event may have expired since: the caller leaves out what it can't read.
+    pub async fn list_events(&self, page: &PageRequest) -> Result<Page<Listed<EventId>>, StoreError> {
+        self.list(&[TimeIndex::Payments, TimeIndex::Events], page, |entry| {
+            event_of_entry(&entry.pk, &entry.position)
+        })
+        .await
+    }
+
+    async fn list<T>(
+        &self,
+        indexes: &[TimeIndex],
+        page: &PageRequest,
+        id: impl Fn(&Entry) -> Option<T>,
+    ) -> Result<Page<Listed<T>>, StoreError> {
+        let shards = indexes.iter().flat_map(|index| (0..TIME_SHARDS).map(|shard| index.shard_key(shard)));
+        let shards = try_join_all(shards.map(|shard| self.list_shard(shard, page))).await?;
+        let mut entries: Vec<Entry> = shards.into_iter().flatten().collect();
+        entries.sort_unstable_by(|a, b| b.position.cmp(&a.position));
+        let more = entries.len() >= page.limit;
+        entries.truncate(page.limit);
+        let next = entries.last().filter(|_| more).map(|last| last.position.clone());
+        let items = entries
+            .into_iter()
+            .filter_map(|entry| Some(Listed { id: id(&entry)?, position: entry.position }))
+            .collect();
+        Ok(Page { items, next })
+    }
+
+    async fn list_shard(&self, shard: String, page: &PageRequest) -> Result<Vec<Entry>, StoreError> {
+        let after = page.after.clone().unwrap_or_else(|| "~".to_owned()); // above every position
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::GSI1)
+            .key_condition_expression("#p = :p AND #s < :s")
+            .expression_attribute_names("#p", keys::GSI1PK)
+            .expression_attribute_names("#s", keys::GSI1SK)
+            .expression_attribute_values(":p", crate::item::text(shard))
+            .expression_attribute_values(":s", crate::item::text(after))
+            .scan_index_forward(false)
+            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("Query"))?;
+        self.meter.read(answer.consumed_capacity());
+        let entries = answer.items().iter().filter_map(|item| {
+            Some(Entry {
+                pk: get_text(item, keys::PK)?.to_owned(),
+                sk: get_text(item, keys::SK)?.to_owned(),
+                position: get_text(item, keys::GSI1SK)?.to_owned(),
+            })
+        });
+        Ok(entries.collect())
+    }
+}
+
+struct Entry {
+    pk: String,
+    sk: String,
+    position: String,
+}

@@ -1,0 +1,109 @@
+//! Payments: one item each, optimistically locked.
+
+use crate::item::{
+    Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
+};
+use crate::keys::{self, Keyed, TimeIndex, merchant_reference_key, time_sort_key};
+use crate::listing::{Page, PageRequest};
+use crate::{Store, StoreError, codec};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use domain::{Payment, PaymentId};
+use std::collections::HashMap;
+
+const KIND: &str = "payment";
+
+/// A payment and the revision at which it was read; 0 for one that was never stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPayment {
+    pub payment: Payment,
+    pub revision: u64,
+}
+
+impl Store {
+    /// AP6: a payment by its id.
+    pub async fn payment(&self, id: &PaymentId) -> Result<Option<StoredPayment>, StoreError> {
+        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+    }
+
+    /// AP7: many payments by their ids; unknown ones are left out.
+    ///
+    /// An eventually consistent read costs half. It may miss a write of the last moments; the condition of the
+    /// write that follows catches that, and the caller reads again, consistently.
+    pub async fn payments(
+        &self,
+        ids: impl IntoIterator<Item = &PaymentId>,
+        consistent: bool,
+    ) -> Result<HashMap<PaymentId, StoredPayment>, StoreError> {
+        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
+        let items = self.batch_get(wanted, consistent).await?;
+        items
+            .iter()
+            .map(read)
+            .map(|stored| stored.map(|stored| (stored.payment.id.clone(), stored)))
+            .collect()
+    }
+
+    /// AP8: writes a payment that was read at `revision`.
+    ///
+    /// The index entries are set at creation and repeated unchanged, which costs nothing: an index is billed
+    /// when what it projects changes.
+    pub async fn put_payment(&self, payment: &Payment, revision: u64) -> Result<(), StoreError> {
+        let mut item = key(payment.id.pk(), payment.id.sk());
+        item.insert(DATA.to_owned(), blob(codec::encode(payment)));
+        item.insert(REVISION.to_owned(), number(revision + 1));
+        item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Payments.key_for(&payment.first_event)));
+        item.insert(keys::GSI1SK.to_owned(), text(time_sort_key(payment.created_at, &payment.first_event)));
+        if let Some(reference) = &payment.ledger.merchant_reference {
+            item.insert(keys::GSI2PK.to_owned(), text(merchant_reference_key(&reference.value)));
+            // The id keeps payments of one millisecond apart at the edge of a page.
+            let created = format!("{:011x}{}", payment.created_at.as_millisecond().max(0), payment.id);
+            item.insert(keys::GSI2SK.to_owned(), text(created));
+        }
+        self.put(item, Condition::revision(revision)).await
+    }
+
+    /// AP9: payments by the merchant's own reference, newest first.
+    pub async fn payments_by_merchant_reference(
+        &self,
+        reference: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Payment>, StoreError> {
+        let after = page.after.clone().unwrap_or_else(|| "~".to_owned());
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::GSI2)
+            .key_condition_expression("#p = :p AND #s < :s")
+            .expression_attribute_names("#p", keys::GSI2PK)
+            .expression_attribute_names("#s", keys::GSI2SK)
+            .expression_attribute_values(":p", text(merchant_reference_key(reference)))
+            .expression_attribute_values(":s", text(after))
+            .scan_index_forward(false)
+            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("Query"))?;
+        self.meter.read(answer.consumed_capacity());
+        let next =
+            answer.last_evaluated_key().and_then(|last| get_text(last, keys::GSI2SK)).map(str::to_owned);
+        let ids: Vec<PaymentId> =
+            answer.items().iter().filter_map(|entry| get_text(entry, keys::SK)?.parse().ok()).collect();
+        let mut found = self.payments(&ids, false).await?;
+        // A reference longer than its key may share the entry with another.
+        let items = ids
+            .iter()
+            .filter_map(|id| found.remove(id))
+            .map(|stored| stored.payment)
+            .filter(|payment| {
+                payment.ledger.merchant_reference.as_ref().is_some_and(|register| register.value == reference)
+            })
+            .collect();
+        Ok(Page { items, next })
+    }
+}
+
+fn read(item: &Item) -> Result<StoredPayment, StoreError> {
+    Ok(StoredPayment { payment: decode_item(KIND, item)?, revision: get_number(KIND, item, REVISION)? })
+}

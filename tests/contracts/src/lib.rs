@@ -1,0 +1,146 @@
+//! The engines that stand in for AWS, and real AWS SDK clients for them.
+//!
+//! The checks in `tests/it` say what Payrelay relies on. Running the same checks over two independent
+//! engines is what makes either credible: where both agree with AWS's documentation, so does our reading of
+//! it. Where an engine is known to differ from AWS, [`Engine::known_differences`] names the check and the
+//! reason; the check is then shown as ignored for that engine and runs for the others.
+
+mod embedded;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+
+pub use embedded::Embedded;
+
+/// Address of a running ministack, such as `http://127.0.0.1:4566`. Without it only the embedded engines are
+/// checked.
+pub const MINISTACK_URL: &str = "PAYRELAY_MINISTACK_URL";
+
+/// A check that an engine is known to fail.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownDifference {
+    /// The check, as `sqs::name` or `dynamodb::name`.
+    pub check: &'static str,
+    /// What the engine does instead of what AWS does.
+    pub reason: &'static str,
+}
+
+/// Where to reach SQS and DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Shown with each check.
+    pub name: &'static str,
+    /// SQS endpoint.
+    pub sqs_url: String,
+    /// DynamoDB endpoint.
+    pub dynamodb_url: String,
+    /// The checks not to run, each with its reason.
+    pub known_differences: &'static [KnownDifference],
+}
+
+impl Engine {
+    /// The ministack that the environment names, if it names one.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test suite, not a setting of the product")]
+    pub fn ministack() -> Option<Self> {
+        let url = std::env::var(MINISTACK_URL).ok().filter(|url| !url.is_empty())?;
+        Some(Self {
+            name: "ministack",
+            sqs_url: url.clone(),
+            dynamodb_url: url,
+            known_differences: MINISTACK_DIFFERENCES,
+        })
+    }
+}
+
+/// Seen with ministack 1.5.33. An entry that no longer holds should go: run the check with
+/// `cargo test -p contracts -- --ignored`.
+const MINISTACK_DIFFERENCES: &[KnownDifference] = &[
+    KnownDifference {
+        check: "sqs::a_second_delete_succeeds",
+        reason: "it refuses the handle of a deleted message; on AWS an old handle succeeds",
+    },
+    KnownDifference {
+        check: "sqs::an_older_receipt_handle_does_not_delete",
+        reason: "it refuses the older handle; on AWS the request succeeds",
+    },
+    KnownDifference {
+        check: "sqs::visibility_of_a_deleted_message_cannot_change",
+        reason: "it refuses with ReceiptHandleIsInvalid; AWS with InvalidParameterValue",
+    },
+    KnownDifference {
+        check: "sqs::a_quiet_group_is_received_before_the_backlog_of_a_busy_one",
+        reason: "it does not emulate the order of fair queues",
+    },
+    KnownDifference {
+        check: "sqs::attributes_count_towards_the_size_of_a_message",
+        reason: "it measures the body alone",
+    },
+    KnownDifference { check: "sqs::a_delay_over_fifteen_minutes_is_refused", reason: "it accepts any delay" },
+    KnownDifference {
+        check: "sqs::an_unknown_queue_attribute_is_refused",
+        reason: "it stores any attribute",
+    },
+    KnownDifference {
+        check: "dynamodb::a_batch_get_tells_its_capacity",
+        reason: "it leaves ConsumedCapacity out of the answer to BatchGetItem",
+    },
+];
+
+/// The clients of one check, and a name that no other check uses.
+pub struct Clients {
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// For the check's queues and tables.
+    pub name: String,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Clients {
+    /// Builds the clients as the functions build theirs, but without retries: a check should see each answer.
+    #[must_use]
+    pub fn new(engine: &Engine) -> Self {
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let credentials = Credentials::from_keys("contracts", "contracts", None);
+        let sqs = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(&engine.sqs_url)
+            .credentials_provider(credentials.clone())
+            .retry_config(RetryConfig::disabled())
+            .http_client(http.clone());
+        let dynamodb = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .endpoint_url(&engine.dynamodb_url)
+            .credentials_provider(credentials)
+            .retry_config(RetryConfig::disabled())
+            .http_client(http);
+        Self {
+            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            name: unique_name(),
+        }
+    }
+}
+
+/// Unique over the runs against one ministack, which outlives them.
+#[expect(clippy::disallowed_methods, reason = "names for this run of the tests")]
+fn unique_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("contract-{}-{}-{number}", since_epoch.as_millis(), std::process::id())
+}

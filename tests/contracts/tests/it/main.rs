@@ -1,0 +1,79 @@
+//! What Payrelay relies on in SQS and DynamoDB, checked over every engine that stands in for them.
+//!
+//! `cargo test -p contracts` checks the embedded engines. With `PAYRELAY_MINISTACK_URL` set, the same checks
+//! also run against that ministack.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod dynamodb;
+mod dynamodb_queries;
+mod sqs;
+mod sqs_limits;
+mod sqs_redelivery;
+
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use contracts::{Clients, Embedded, Engine};
+use libtest_mimic::{Arguments, Trial};
+
+type Run = fn(Clients) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// A check by its name, `sqs::…` or `dynamodb::…`.
+struct Check {
+    name: &'static str,
+    run: Run,
+}
+
+/// Lists async functions of this module as checks named `area::function`.
+macro_rules! checks {
+    ($area:literal: $($check:ident),+ $(,)?) => {
+        pub(crate) const CHECKS: &[crate::Check] = &[$(crate::Check {
+            name: concat!($area, "::", stringify!($check)),
+            run: |clients| Box::pin($check(clients)),
+        }),+];
+    };
+}
+pub(crate) use checks;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let embedded = Embedded::start().unwrap();
+    let engines: Vec<Engine> = [Some(embedded.engine()), Engine::ministack()].into_iter().flatten().collect();
+    let mut trials = Vec::new();
+    for engine in &engines {
+        for check in all() {
+            trials.push(trial(engine, check));
+        }
+        for known in engine.known_differences {
+            assert!(all().any(|check| check.name == known.check), "no check is called {}", known.check);
+        }
+    }
+    if engines.len() == 1 {
+        eprintln!("ministack is not checked: {} is not set", contracts::MINISTACK_URL);
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    embedded.stop().unwrap();
+    conclusion.exit_code()
+}
+
+fn all() -> impl Iterator<Item = &'static Check> {
+    [sqs::CHECKS, sqs_limits::CHECKS, sqs_redelivery::CHECKS, dynamodb::CHECKS, dynamodb_queries::CHECKS]
+        .into_iter()
+        .flatten()
+}
+
+fn trial(engine: &Engine, check: &'static Check) -> Trial {
+    let known = engine.known_differences.iter().find(|known| known.check == check.name);
+    if let Some(known) = known {
+        eprintln!("{} skips {}: {}", engine.name, check.name, known.reason);
+    }
+    let name = format!("{}::{}", engine.name, check.name);
+    let engine = engine.clone();
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on((check.run)(Clients::new(&engine)));
+        Ok(())
+    };
+    Trial::test(name, run).with_ignored_flag(known.is_some())
+}

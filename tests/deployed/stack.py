@@ -1,0 +1,127 @@
+"""The real template, with the real release bootstraps, deployed by SAM into the local engine."""
+
+import hashlib
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from engine import REGION, Engine
+
+ROOT = Path(__file__).resolve().parents[2]
+STACK_NAME = "payrelay"
+
+
+def build_bootstraps() -> None:
+    subprocess.run([ROOT / "infra/tools/build-lambdas", "--host"], cwd=ROOT, check=True)
+
+
+class Stack:
+    """A deployed stack and the way to talk to it."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self.admin_key = f"pk_admin_{secrets.token_urlsafe(32)}"
+        self.outputs: dict[str, str] = {}
+        self._http = httpx.Client(trust_env=False, timeout=30)
+
+    def deploy(self) -> None:
+        overrides = {
+            "Architecture": "x86_64",
+            "AdminKeyHash": hashlib.sha256(self.admin_key.encode()).hexdigest(),
+            # The receiver of the tests listens here; on AWS both parameters keep their defaults.
+            "EgressAllow": "127.0.0.1/32",
+            "Local": "true",
+        }
+        sam = shutil.which("sam", path=str(Path(sys.executable).parent)) or "sam"
+        done = subprocess.run(
+            [sam, "deploy", "--template-file", "template.yaml", "--stack-name", STACK_NAME, "--region", REGION]
+            + ["--resolve-s3", "--no-confirm-changeset", "--no-progressbar", "--force-upload"]
+            + ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+            + ["--parameter-overrides", *(f"{name}={value}" for name, value in overrides.items())],
+            cwd=ROOT,
+            env=self.engine.environment | {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": str(self.engine.home / "sam")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"sam deploy failed:\n{done.stdout}\n\nengine:\n{self.engine.log_tail()}")
+        described = self.engine.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+    def close(self) -> None:
+        self._http.close()
+
+    def url(self, path: str) -> str:
+        """The API's address for a path. By path, not by host name: `{api}.execute-api.localhost` may not resolve."""
+        return f"{self.engine.url}/_aws/execute-api/{self.outputs['ApiId']}/$default{path}"
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """An unauthenticated call."""
+        return self._http.request(method, self.url(path), **options)
+
+    def api(self, method: str, path: str, expect: int | None = None, **options: Any) -> Any:
+        """A call with the admin key; answers the decoded body."""
+        headers = {"authorization": f"Bearer {self.admin_key}"} | options.pop("headers", {})
+        answer = self.call(method, path, headers=headers, **options)
+        if expect is None:
+            assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        else:
+            assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def create_source(self, provider: str, name: str, secret: str) -> tuple[str, str]:
+        """A new source; answers its id and the path of its webhook URL."""
+        source = self.api(
+            "POST", "/v1/sources", expect=201,
+            json={"provider": provider, "name": name, "secrets": [secret], "settings": {}},
+        )  # fmt: skip
+        assert secret not in str(source), "a source's own secret came back in clear"
+        return source["id"], urlsplit(source["webhook_url"]).path
+
+    def queue_depths(self) -> dict[str, int]:
+        """Messages in each queue and dead-letter queue: waiting, in flight and delayed together."""
+        sqs = self.engine.client("sqs")
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ]
+        depths = {}
+        for queue in ("EventsQueue", "EventsDlq", "DeliveriesQueue", "DeliveriesDlq"):
+            url = self.outputs[f"{queue}Url"]
+            counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            depths[queue] = sum(int(counted.get(name, 0)) for name in names)
+        return depths
+
+    def function_logs(self) -> str:
+        """Everything the functions wrote, from their log groups."""
+        logs = self.engine.client("logs")
+        lines = []
+        for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/{STACK_NAME}/"):
+            for group in page["logGroups"]:
+                for events in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+                    lines += [event["message"] for event in events["events"]]
+        return "\n".join(lines)
+
+
+def eventually(what: str, probe: Callable[[], Any], within_seconds: float = 60) -> Any:
+    """Repeats `probe` until it answers something true. Queues stand between a webhook and its effect."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_seconds} s: {what} (last answer: {found!r})")
+        time.sleep(0.2)

@@ -1,0 +1,115 @@
+"""Template ⇔ functions ⇔ routes ⇔ alarms ⇔ runbooks: what must agree, agrees."""
+
+import re
+
+from templates import ROOT, function_defaults, functions, of_type, resources, routes
+
+# The longest an attempt may take (shared/relay), so that a delivery is judged before Lambda ends the function.
+ATTEMPT_SECONDS = 15
+# Read by functions, set by the local runner alone.
+LOCAL_ONLY = {"PAYRELAY_KEY_FILE"}
+# HTTP APIs answer 503 by themselves after this long.
+GATEWAY_SECONDS = 30
+
+
+def packages() -> set[str]:
+    return {path.parent.name for path in (ROOT / "functions").glob("*/Cargo.toml")}
+
+
+def sources(folder: str) -> str:
+    return "\n".join(path.read_text() for path in sorted((ROOT / folder).rglob("*.rs")))
+
+
+def test_every_package_in_functions_is_deployed_and_nothing_else() -> None:
+    assert set(functions()) == packages()
+
+
+def test_build_lambdas_builds_every_function() -> None:
+    listed = re.search(r"^functions=\((.*)\)$", (ROOT / "infra/tools/build-lambdas").read_text(), re.MULTILINE)
+    assert listed and set(listed[1].split()) == packages()
+
+
+def test_every_function_has_its_own_role_and_log_group() -> None:
+    for name, properties in functions().items():
+        logical_id = properties["LogicalId"]
+        assert properties["Role"] == f"Roles.Outputs.{logical_id}RoleArn", name
+        assert properties["LoggingConfig"]["LogGroup"] == f"Roles.Outputs.{logical_id}LogName", name
+        log = of_type("infra/roles.yaml", "AWS::Logs::LogGroup")[f"{logical_id}Log"]
+        assert log["LogGroupName"] == f"/${{Service}}/{name}" and log["RetentionInDays"], name
+
+
+def test_no_role_allows_a_wildcard() -> None:
+    for name, role in of_type("infra/roles.yaml", "AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in role, name
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                assert not [action for action in statement["Action"] if "*" in action], f"{name} {statement['Sid']}"
+                assert statement["Resource"] != "*", f"{name} {statement['Sid']}"
+
+
+def test_every_route_of_the_template_is_in_its_functions_code_and_the_other_way_round() -> None:
+    declared: dict[str, set[str]] = {}
+    for route, function in routes().items():
+        declared.setdefault(function, set()).add(route.split(" ")[1])
+    for function in packages():
+        in_code = set(re.findall(r'\.route\(\s*"(/[^"]*)"', sources(f"functions/{function}/src")))
+        assert in_code == declared.get(function, set()), function
+
+
+def test_a_function_is_given_the_variables_that_it_reads_and_no_others() -> None:
+    platform = set(re.findall(r'"(PAYRELAY_[A-Z_]+)"', sources("shared/platform/src")))
+    common = set(function_defaults()["Environment"]["Variables"])
+    for name, properties in functions().items():
+        given = set(properties["Environment"]["Variables"])
+        read = set(re.findall(r'"(PAYRELAY_[A-Z_]+)"', sources(f"functions/{name}/src")))
+        assert given <= read | platform, f"{name} is given what it does not read"
+        assert read <= given | common | platform | LOCAL_ONLY, f"{name} reads what it is not given"
+
+
+def test_a_queue_hides_a_message_for_six_times_its_consumers_timeout() -> None:
+    queues = of_type("infra/data.yaml", "AWS::SQS::Queue")
+    by_logical_id = {properties["LogicalId"]: properties for properties in functions().values()}
+    for mapping in of_type("template.yaml", "AWS::Lambda::EventSourceMapping").values():
+        queue = queues[mapping["EventSourceArn"].removeprefix("Data.Outputs.").removesuffix("Arn")]
+        assert queue["VisibilityTimeout"] >= 6 * by_logical_id[mapping["FunctionName"]]["Timeout"]
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_timeouts_leave_room_for_what_the_function_waits_for() -> None:
+    assert functions()["dispatcher"]["Timeout"] > 2 * ATTEMPT_SECONDS
+    for function in set(routes().values()):
+        assert functions()[function]["Timeout"] < GATEWAY_SECONDS, function
+
+
+def test_every_queue_keeps_14_days_and_every_main_queue_has_a_dead_letter_queue_with_an_alarm() -> None:
+    watched = {alarm["Dimensions"][0]["Value"] for alarm in alarms().values() if alarm["Namespace"] == "AWS/SQS"}
+    for name, queue in of_type("infra/data.yaml", "AWS::SQS::Queue").items():
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
+        assert f"{name}Name" in watched, f"nobody watches {name}"
+        if name.endswith("Queue"):
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == 5, name
+
+
+def test_what_holds_state_outlives_its_stack() -> None:
+    for name, resource in resources("infra/data.yaml").items():
+        if resource["Type"] != "AWS::KMS::Alias":
+            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+
+
+def alarms() -> dict[str, dict]:
+    return of_type("infra/monitoring.yaml", "AWS::CloudWatch::Alarm")
+
+
+def test_every_alarm_names_a_runbook_and_every_runbook_has_an_alarm() -> None:
+    named = {}
+    for name, alarm in alarms().items():
+        runbook = re.search(r"Runbook: \$\{RunbookBase\}/([a-z0-9-]+)\.md$", alarm["AlarmDescription"])
+        assert runbook, f"{name} names no runbook"
+        named[name] = runbook[1]
+        assert alarm["AlarmName"].startswith(f"${{Service}}-{runbook[1]}"), name
+    assert set(named.values()) == {path.stem for path in (ROOT / "infra/runbooks").glob("*.md")}
+
+
+def test_every_function_has_an_alarm_on_its_errors() -> None:
+    watched = {alarm["Dimensions"][0]["Value"] for alarm in alarms().values() if alarm["MetricName"] == "Errors"}
+    assert watched == {f"{properties['LogicalId']}Name" for properties in functions().values()}
