@@ -207,6 +207,23 @@ def test_a_delivery_that_failed_is_tried_again(
     assert [attempt["status_code"] for attempt in outcome["attempts"]] == [500, 200]
 
 
+def test_a_message_that_is_not_ours_goes_to_the_dead_letter_queue_and_harms_no_other(stack: Stack, shop: str) -> None:
+    sqs = stack.engine.client("sqs")
+    sqs.send_message(QueueUrl=stack.outputs["EventsQueueUrl"], MessageBody="not an envelope")
+    sent = payment_intent_succeeded()
+    assert post_signed_by_stripe(stack, shop, json.dumps(sent)).is_success
+
+    eventually("the neighbour is recorded", lambda: find_payment(stack, sent["data"]["object"]["id"], "captured"))
+    dead_letters = stack.outputs["EventsDlqUrl"]
+    dead = eventually(
+        "the stranger is a dead letter",
+        lambda: sqs.receive_message(QueueUrl=dead_letters, MessageAttributeNames=["All"]).get("Messages"),
+    )
+    assert [message["Body"] for message in dead] == ["not an envelope"]
+    assert dead[0]["MessageAttributes"]["reason"]["StringValue"]
+    sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=dead[0]["ReceiptHandle"])
+
+
 @pytest.mark.parametrize(
     ("case", "secret", "age_seconds"),
     [("another secret", f"whsec_{secrets.token_hex(16)}", 0), ("a stale timestamp", STRIPE_SECRET, 3600)],

@@ -1,6 +1,9 @@
 """Template ⇔ functions ⇔ routes ⇔ alarms ⇔ runbooks: what must agree, agrees."""
 
+import json
 import re
+
+import pytest
 
 from templates import ROOT, function_defaults, functions, of_type, resources, routes
 
@@ -47,13 +50,24 @@ def test_no_role_allows_a_wildcard() -> None:
                 assert statement["Resource"] != "*", f"{name} {statement['Sid']}"
 
 
-def test_every_route_of_the_template_is_in_its_functions_code_and_the_other_way_round() -> None:
-    declared: dict[str, set[str]] = {}
-    for route, function in routes().items():
-        declared.setdefault(function, set()).add(route.split(" ")[1])
-    for function in packages():
-        in_code = set(re.findall(r'\.route\(\s*"(/[^"]*)"', sources(f"functions/{function}/src")))
-        assert in_code == declared.get(function, set()), function
+def routes_in_code(function: str) -> set[str]:
+    """Route keys as the code declares them: `.get("/path", ...)` of http::Routes, or `.route("/path", post(...))` of axum."""
+    code = sources(f"functions/{function}/src")
+    ours = re.findall(r'\.(get|post|put|delete)(?:_[a-z_]+)?\(\s*"(/[^"]*)"', code)
+    axum = [(method, path) for path, method in re.findall(r'\.route\(\s*"(/[^"]*)",\s*(get|post|put|delete)\(', code)]
+    return {f"{method.upper()} {path}" for method, path in ours + axum}
+
+
+@pytest.mark.parametrize("function", sorted(packages()))
+def test_the_template_routes_to_a_function_exactly_what_its_code_answers(function: str) -> None:
+    assert routes_in_code(function) == {route for route, name in routes().items() if name == function}
+
+
+def test_openapi_describes_exactly_the_routes() -> None:
+    paths = json.loads((ROOT / "infra/openapi.json").read_text())["paths"]
+    methods = ("get", "post", "put", "delete")
+    described = {f"{method.upper()} {path}" for path, item in paths.items() for method in item if method in methods}
+    assert described == set(routes())
 
 
 def test_a_function_is_given_the_variables_that_it_reads_and_no_others() -> None:

@@ -1,1 +1,90 @@
+//! Endpoints, and the deliveries to them.
+//!
+//! **Guarantee:** an endpoint's URL is checked before it is stored, and its secret is shown in one answer alone,
+//! the one that created it. What is stored of it is sealed.
 
+mod deliveries;
+mod endpoints;
+mod input;
+
+use axum::Router;
+use domain::Scope;
+use http::{Authenticator, Cursors, Operation, Routes};
+use platform::{Aws, Clock, Entropy, Settings, Vault};
+use queue::Queue;
+use relay::{AllowListError, EgressPolicy};
+use store::Store;
+
+/// What the function needs of the world.
+#[derive(Debug, Clone)]
+pub struct Deps {
+    store: Store,
+    deliveries: Queue,
+    vault: Vault,
+    egress: EgressPolicy,
+    cursors: Cursors,
+    auth: Authenticator,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl Deps {
+    /// `admin_key_hash` is the SHA-256 of the admin key in lower-case hex; `egress` must be the dispatcher's.
+    pub fn new(
+        store: Store,
+        deliveries: Queue,
+        vault: Vault,
+        egress: EgressPolicy,
+        admin_key_hash: &str,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Self {
+        let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
+        let cursors = Cursors::new(admin_key_hash);
+        Self { store, deliveries, vault, egress, cursors, auth, clock, entropy }
+    }
+
+    /// From the environment of a Lambda function. What is missing is noted in `settings`.
+    ///
+    /// # Errors
+    /// If `PAYRELAY_EGRESS_ALLOW` is not a list of address ranges.
+    pub fn from_settings(settings: &mut Settings) -> Result<Self, AllowListError> {
+        let aws = Aws::from_settings(settings);
+        let (clock, entropy) = (Clock::system(), Entropy::system());
+        let allowed = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
+        Ok(Self::new(
+            Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
+            Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
+            Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone()),
+            EgressPolicy::from_allow_list(&allowed, settings.is_local())?,
+            &settings.required("PAYRELAY_ADMIN_KEY_HASH"),
+            clock,
+            entropy,
+        ))
+    }
+}
+
+/// The function, as Lambda, the local runner and the tests call it.
+pub fn service(deps: Deps) -> Router {
+    let entropy = deps.entropy.clone();
+    routes(&deps).into_service(deps, entropy)
+}
+
+/// The operations that [`service`] answers.
+pub fn operations(deps: &Deps) -> Vec<Operation> {
+    routes(deps).operations().to_vec()
+}
+
+fn routes(deps: &Deps) -> Routes<Deps> {
+    let (read, write) = (Scope::EndpointsRead, Scope::EndpointsWrite);
+    Routes::new(deps.auth.clone())
+        .get("/v1/endpoints", read, endpoints::list)
+        .post("/v1/endpoints", write, endpoints::create)
+        .get("/v1/endpoints/{id}", read, endpoints::get)
+        .put("/v1/endpoints/{id}", write, endpoints::replace)
+        .delete("/v1/endpoints/{id}", write, endpoints::delete)
+        .get("/v1/deliveries", read, deliveries::list)
+        .get("/v1/deliveries/{id}", read, deliveries::get)
+        .get("/v1/deliveries/{id}/attempts", read, deliveries::attempts)
+        .post("/v1/deliveries/{id}/retry", write, deliveries::retry)
+}

@@ -73,7 +73,10 @@ impl Deps {
 
 pub fn service(deps: Deps) -> Router {
     let entropy = deps.entropy.clone();
-    http::edge(Router::new().route("/webhooks/{source_id}", post(receive)).with_state(Arc::new(deps)), entropy)
+    http::edge(
+        Router::new().route("/webhooks/{source_id}", post(receive)).with_state(Arc::new(deps)),
+        entropy,
+    )
 }
 
 async fn receive(
@@ -85,7 +88,8 @@ async fn receive(
     let (parts, body) = request.into_parts();
     let body = read_body(&parts, body).await?;
     let source_id: SourceId = source_id.parse().map_err(|_| unknown_source())?;
-    let found = source::find(&deps.store, &deps.vault, &deps.sources, &source_id).await.map_err(to_problem)?;
+    let found =
+        source::find(&deps.store, &deps.vault, &deps.sources, &source_id).await.map_err(to_problem)?;
     let (source, verified) = verify(&deps, &source_id, found, &parts, &body, received_at).await?;
     // Read once already now, so that the provider learns what can't be read. The consumer reads it for good.
     verified.notifications(&source.source.settings).map_err(|malformed| {
@@ -114,7 +118,8 @@ async fn receive(
 }
 
 async fn read_body(parts: &Parts, body: Body) -> Result<Vec<u8>, Problem> {
-    let declared = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let declared =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|bytes: usize| bytes > MAX_BODY_BYTES) {
         return Err(too_large());
     }
@@ -138,8 +143,7 @@ async fn verify(
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let url = url(parts);
-    let request =
-        providers::Request { method: parts.method.as_str(), url: &url, headers: &headers, body };
+    let request = providers::Request { method: parts.method.as_str(), url: &url, headers: &headers, body };
     let check = |source: &LoadedSource| -> Result<Verified, Rejection> {
         source.provider.verify(&request, &source.secrets(now), &source.source.settings, now)
     };
@@ -149,7 +153,8 @@ async fn verify(
     };
     if found.cached && deps.reloads.get(source_id).is_none() {
         deps.reloads.insert(source_id.clone(), ());
-        let fresh = source::load(&deps.store, &deps.vault, &deps.sources, source_id).await.map_err(to_problem)?;
+        let fresh =
+            source::load(&deps.store, &deps.vault, &deps.sources, source_id).await.map_err(to_problem)?;
         if let Ok(verified) = check(&fresh) {
             return Ok((fresh, verified));
         }

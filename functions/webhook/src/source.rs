@@ -64,7 +64,8 @@ pub(crate) async fn load(
 ) -> Result<Arc<LoadedSource>, LoadError> {
     cache.remove(id);
     let found = store.config::<Source>(id.as_str()).await.map_err(LoadError::Store)?;
-    let source = found.map(|versioned| versioned.value).filter(|source| source.status == SourceStatus::Active);
+    let source =
+        found.map(|versioned| versioned.value).filter(|source| source.status == SourceStatus::Active);
     let source = source.ok_or(LoadError::Unknown)?;
     let provider = Provider::find(&source.provider).ok_or(LoadError::Unknown)?;
     let mut opened = Vec::with_capacity(source.secrets.len());

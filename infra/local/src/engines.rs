@@ -3,7 +3,7 @@
 use crate::sqs::{self, Sqs};
 use anyhow::{Context, Result, anyhow};
 use dynoxide::Database;
-use platform::{AwsEndpoints, Clock};
+use platform::{AwsEndpoints, Clock, Entropy, SecretText};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +31,12 @@ impl Storage {
         }
     }
 
+    /// The admin key of this storage, made at first use.
+    pub fn admin_key(&self, entropy: &Entropy) -> Result<SecretText> {
+        self.secret_file("admin.key", || format!("prk_admin_{}", entropy.secret_text().expose()))
+            .map(SecretText::new)
+    }
+
     /// The text in a file of the directory that only its owner can read, made by `new` if it is not there.
     pub(crate) fn secret_file(&self, name: &str, new: impl FnOnce() -> String) -> Result<String> {
         let Some(path) = self.file(name)? else { return Ok(new()) };
@@ -38,7 +44,8 @@ impl Storage {
             Ok(text) => Ok(text.trim().to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let text = new();
-                write_private(&path, &text).with_context(|| format!("{} can't be written", path.display()))?;
+                write_private(&path, &text)
+                    .with_context(|| format!("{} can't be written", path.display()))?;
                 Ok(text)
             }
             Err(error) => Err(error).with_context(|| format!("{} can't be read", path.display())),
@@ -88,7 +95,9 @@ impl Engines {
         let mut servers = JoinSet::new();
         let until = wait(stopped.clone());
         servers.spawn(async move {
-            if let Err(error) = dynoxide::server::serve_with_shutdown(dynamodb_listener, database, until).await {
+            if let Err(error) =
+                dynoxide::server::serve_with_shutdown(dynamodb_listener, database, until).await
+            {
                 tracing::error!(error, "the DynamoDB engine stopped");
             }
         });

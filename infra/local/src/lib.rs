@@ -15,4 +15,4 @@ mod stack;
 
 pub use engines::Storage;
 pub use mapping::Mapping;
-pub use stack::{Options, Running, Stack};
+pub use stack::{Options, Running, Stack, loopback_egress};

@@ -38,9 +38,25 @@ impl Mapping {
         let response = function(event).await;
         let failed: HashSet<String> =
             response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        self.delete(batch.into_iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default())))
-            .await?;
+        self.delete(
+            batch.into_iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default())),
+        )
+        .await?;
         Ok(taken)
+    }
+
+    /// Puts a message into the queue, as anybody with access to it could.
+    pub async fn send(&self, body: &str) -> Result<()> {
+        self.client.send_message().queue_url(&self.queue_url).message_body(body).send().await?;
+        Ok(())
+    }
+
+    /// Takes up to ten messages and gives the reasons that they carry.
+    pub async fn receive_reasons(&self) -> Result<Vec<String>> {
+        let reason = |message: &Message| {
+            message.message_attributes().and_then(|all| all.get("reason")?.string_value().map(str::to_owned))
+        };
+        Ok(self.receive(0).await?.iter().filter_map(reason).collect())
     }
 
     async fn receive(&self, wait_seconds: i32) -> Result<Vec<Message>> {
@@ -66,7 +82,12 @@ impl Mapping {
             })
             .collect();
         if !entries.is_empty() {
-            self.client.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries)).send().await?;
+            self.client
+                .delete_message_batch()
+                .queue_url(&self.queue_url)
+                .set_entries(Some(entries))
+                .send()
+                .await?;
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub struct SecretView {
     pub hint: String,
     #[serde(with = "serde_time")]
     pub created_at: Timestamp,
-    #[serde(with = "serde_time_option")]
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 

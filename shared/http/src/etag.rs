@@ -37,6 +37,11 @@ impl IfMatch {
         }
     }
 
+    /// What a write has to find, if the client cares.
+    pub fn expected(&self, revision: u64) -> Option<u64> {
+        (!self.0.is_empty()).then_some(revision)
+    }
+
     /// What a write that lost against another means: the client's precondition failed if there was one.
     pub fn lost(&self) -> Problem {
         if self.0.is_empty() {

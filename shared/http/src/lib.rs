@@ -32,4 +32,4 @@ pub use extract::Path;
 pub use params::{Paging, Params};
 pub use problem::{FieldError, Place, Problem};
 pub use routes::{Operation, Routes};
-pub use walk::{Positioned, walk};
+pub use walk::{Order, Positioned, page_of, walk};

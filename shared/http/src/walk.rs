@@ -1,4 +1,4 @@
-//! Filtered pages of a listing that the table can't filter.
+//! Pages that the table can't give: filtered ones, and those of a list in memory.
 
 use crate::Problem;
 use store::{Page, PageRequest};
@@ -16,15 +16,53 @@ pub struct Positioned<T> {
     pub position: String,
 }
 
+/// Which way a listing in memory goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Least position first.
+    Ascending,
+    /// Greatest position first.
+    Descending,
+}
+
+/// A page of what is in memory, in the order of its positions, which are distinct.
+pub fn page_of<T>(
+    items: Vec<T>,
+    request: &PageRequest,
+    order: Order,
+    position: impl Fn(&T) -> String,
+) -> Page<T> {
+    let mut entries: Vec<(String, T)> = items.into_iter().map(|item| (position(&item), item)).collect();
+    entries.sort_unstable_by(|(a, _), (b, _)| match order {
+        Order::Ascending => a.cmp(b),
+        Order::Descending => b.cmp(a),
+    });
+    if let Some(after) = &request.after {
+        entries.retain(|(position, _)| match order {
+            Order::Ascending => position > after,
+            Order::Descending => position < after,
+        });
+    }
+    let more = entries.len() > request.limit;
+    entries.truncate(request.limit);
+    let next = entries.last().filter(|_| more).map(|(position, _)| position.clone());
+    Page { items: entries.into_iter().map(|(_, item)| item).collect(), next }
+}
+
 /// Loads pages until `request.limit` entries are found that `keep` wants.
 ///
 /// `load` may leave out entries that no longer exist; the page's `next` still stands for them.
-pub async fn walk<T>(
+///
+/// `load` is no `AsyncFn`: the compiler can't see yet that the future of one is `Send`, which a handler's must be.
+pub async fn walk<T, F>(
     request: &PageRequest,
     filtered: bool,
-    mut load: impl AsyncFnMut(PageRequest) -> Result<Page<Positioned<T>>, Problem>,
+    load: impl Fn(PageRequest) -> F,
     keep: impl Fn(&T) -> bool,
-) -> Result<Page<T>, Problem> {
+) -> Result<Page<T>, Problem>
+where
+    F: Future<Output = Result<Page<Positioned<T>>, Problem>>,
+{
     let mut items = Vec::new();
     let mut after = request.after.clone();
     let mut scanned = 0;

@@ -21,7 +21,8 @@ pub(crate) struct Object<'a> {
 
 impl<'a> Object<'a> {
     pub(crate) fn parse(text: &'a [u8], at: &'static str) -> Result<Self, Malformed> {
-        let Members(members) = serde_json::from_slice(text).map_err(|_| Malformed::new(at, "", "is not a JSON object"))?;
+        let Members(members) =
+            serde_json::from_slice(text).map_err(|_| Malformed::new(at, "", "is not a JSON object"))?;
         Ok(Self { at, members })
     }
 

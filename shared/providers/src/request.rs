@@ -18,7 +18,10 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The lines of one header, in order.
     pub(crate) fn header_lines(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of a header that may occur once.

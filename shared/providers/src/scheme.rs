@@ -72,7 +72,10 @@ pub enum Scope {
     Request,
     /// Each element of a list in the JSON body, every one of which must verify: `list` names the list,
     /// `element` the object inside each element. An empty list is refused.
-    EachItem { list: &'static str, element: &'static str },
+    EachItem {
+        list: &'static str,
+        element: &'static str,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,10 @@ pub enum Algorithm {
     /// A plain hash over a template that contains the key ([`Part::Key`]).
     Digest(Hash),
     /// A plain hash that an element of the signature header names, of those allowed here.
-    DigestNamedBy { pair: &'static str, allowed: &'static [(&'static str, Hash)] },
+    DigestNamedBy {
+        pair: &'static str,
+        allowed: &'static [(&'static str, Hash)],
+    },
     Ed25519,
     /// The secret itself is sent. With prefix `Basic ` and base64 this is HTTP Basic, the secret being
     /// `user:password`.

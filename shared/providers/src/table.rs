@@ -6,8 +6,8 @@
 use crate::normalise;
 use crate::provider::{Accepted, Provider, Setting, SettingValues};
 use crate::scheme::{
-    Algorithm, Covers, Encoding, Freshness, Hash, Key, KeyEncoding, KeyPrefix, Part, Place, Repeat, Scheme, Schemes,
-    Scope, Shape, Signature, SignaturePrefix, Unit,
+    Algorithm, Covers, Encoding, Freshness, Hash, Key, KeyEncoding, KeyPrefix, Part, Place, Repeat, Scheme,
+    Schemes, Scope, Shape, Signature, SignaturePrefix, Unit,
 };
 
 pub(crate) const PROVIDERS: &[&Provider] = &[&STRIPE, &ADYEN, &STANDARD_WEBHOOKS];
@@ -36,7 +36,12 @@ static STRIPE: Provider = Provider {
         },
         signed: &[&[Part::From(Place::Pair("t")), Part::Text("."), Part::Body]],
         // Stripe's SDKs accept any time in the future; we hold it to the same five minutes as the past.
-        freshness: Some(Freshness { from: Place::Pair("t"), unit: Unit::Seconds, past_s: 300, future_s: 300 }),
+        freshness: Some(Freshness {
+            from: Place::Pair("t"),
+            unit: Unit::Seconds,
+            past_s: 300,
+            future_s: 300,
+        }),
         conditions: &[],
         keeps: &["stripe-signature"],
     }),

@@ -41,7 +41,12 @@ impl PartialEq for VerifiedMeta {
 impl Eq for VerifiedMeta {}
 
 impl Verified {
-    pub(crate) fn new(provider: &'static Provider, scheme: &Scheme, secret: &SecretId, request: &Request<'_>) -> Self {
+    pub(crate) fn new(
+        provider: &'static Provider,
+        scheme: &Scheme,
+        secret: &SecretId,
+        request: &Request<'_>,
+    ) -> Self {
         let kept = |name: &str| name == "content-type" || scheme.keeps.contains(&name);
         let headers = request
             .headers

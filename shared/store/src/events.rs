@@ -6,7 +6,7 @@ use crate::keys::{self, Keyed, TimeIndex, time_sort_key};
 use crate::listing::{Page, PageRequest};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use domain::{Event, EventId, PaymentId};
+use domain::{DeliveryId, EndpointId, Event, EventId, PaymentId};
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -111,6 +111,46 @@ impl Store {
         let items =
             records.into_iter().filter(|record| record.event.payment.as_ref() == Some(payment)).collect();
         Ok(Page { items, next })
+    }
+
+    /// AP13, all pages.
+    pub async fn all_payment_events(&self, payment: &PaymentId) -> Result<Vec<EventRecord>, StoreError> {
+        let mut all = Vec::new();
+        let mut request = PageRequest { after: None, limit: 1000 };
+        loop {
+            let page = self.payment_events(payment, &request).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// The event and the endpoint of a delivery, known by its id alone. One that was never attempted has no item;
+    /// it is found among the events of its collection by the endpoints that these were matched to.
+    pub async fn event_of_delivery(
+        &self,
+        delivery: &DeliveryId,
+    ) -> Result<Option<(Event, EndpointId)>, StoreError> {
+        let mut request = PageRequest { after: None, limit: 1000 };
+        loop {
+            let page = self.query_collection(delivery.pk(), EventId::PREFIX, &request).await?;
+            for item in &page.items {
+                let event = read(item)?.event;
+                let matched = event
+                    .endpoints
+                    .iter()
+                    .find(|endpoint| DeliveryId::derive(&event.id, endpoint) == *delivery);
+                if let Some(endpoint) = matched.cloned() {
+                    return Ok(Some((event, endpoint)));
+                }
+            }
+            match page.next {
+                Some(next) => request.after = Some(next),
+                None => return Ok(None),
+            }
+        }
     }
 
     /// The items of one collection whose sort key begins with `prefix`, in order.

@@ -1,1 +1,12 @@
+//! The harness of the journeys: the whole stack in one process, step by step, under the test's own clock.
+//!
+//! Engines, SDK clients and handlers are the real ones. Three things are the test's: the clock, the receivers,
+//! and the HTTP connector of the AWS SDK, which can fail a call before or after its effect.
 
+mod app;
+mod faults;
+mod receiver;
+
+pub use app::{ADMIN_KEY, Answer, App, TestClock};
+pub use faults::{Crash, Faults, Side};
+pub use receiver::{Receipt, Receiver};

@@ -44,3 +44,16 @@ async fn the_last_full_page_has_no_next() {
     let page = walk(&request, false, numbers, |_| true).await.expect("the listing can be read");
     assert_eq!((page.items.len(), page.next), (25, None));
 }
+
+#[test]
+fn a_list_in_memory_is_paged_in_either_order() {
+    let page = |after: Option<&str>, order| {
+        let request = PageRequest { after: after.map(str::to_owned), limit: 2 };
+        let page = page_of(vec![3, 1, 5, 4, 2], &request, order, |number: &i32| number.to_string());
+        (page.items, page.next)
+    };
+    assert_eq!(page(None, Order::Ascending), (vec![1, 2], Some("2".to_owned())));
+    assert_eq!(page(Some("4"), Order::Ascending), (vec![5], None));
+    assert_eq!(page(None, Order::Descending), (vec![5, 4], Some("4".to_owned())));
+    assert_eq!(page(Some("3"), Order::Descending), (vec![2, 1], None));
+}

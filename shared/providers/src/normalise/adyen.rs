@@ -12,7 +12,8 @@ use super::{Malformed, exponent, operation};
 use crate::json::{Object, scalar};
 use crate::{Settings, Verified};
 use domain::{
-    Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState, VoidCause,
+    Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState,
+    VoidCause,
 };
 
 /// Where Adyen's minor unit is not ISO 4217's (<https://docs.adyen.com/development-resources/currency-codes>).
@@ -87,7 +88,10 @@ struct Item<'a> {
     modification_action: Option<&'a str>,
 }
 
-pub(crate) fn notifications(verified: &Verified, settings: &Settings) -> Result<Vec<Notification>, Malformed> {
+pub(crate) fn notifications(
+    verified: &Verified,
+    settings: &Settings,
+) -> Result<Vec<Notification>, Malformed> {
     let body = Object::parse(verified.body(), "body")?;
     let items = body.list("notificationItems").unwrap_or_default();
     if items.is_empty() {
@@ -119,7 +123,8 @@ fn notification(item: &Object<'_>, captures_automatically: bool) -> Result<Notif
     let amount = item.object("amount", "NotificationRequestItem.amount")?.unwrap_or_default();
     let currency: Option<Currency> = amount.text("currency").and_then(|code| code.parse().ok());
     let value = amount.amount("value")?;
-    let additional = item.object("additionalData", "NotificationRequestItem.additionalData")?.unwrap_or_default();
+    let additional =
+        item.object("additionalData", "NotificationRequestItem.additionalData")?.unwrap_or_default();
     let meaning = EVENT_CODES.iter().find(|(name, _)| *name == code).map(|(_, meaning)| *meaning);
 
     let action = additional.text("modification.action");
@@ -179,9 +184,10 @@ impl Item<'_> {
             }
             // A refused adjustment leaves the authorisation as it was.
             Meaning::Adjustment if !self.success => (EventType::ProviderOther, Vec::new()),
-            Meaning::Adjustment => {
-                (EventType::PaymentAuthorized, vec![operation(Authorization, self.payment, Succeeded, self.amount)])
-            }
+            Meaning::Adjustment => (
+                EventType::PaymentAuthorized,
+                vec![operation(Authorization, self.payment, Succeeded, self.amount)],
+            ),
             Meaning::Pending => {
                 let facts = vec![operation(Authorization, self.payment, Pending, None)];
                 (EventType::PaymentProcessing, self.requested(facts))
@@ -204,7 +210,9 @@ impl Item<'_> {
             Meaning::Capture => (EventType::PaymentFailed, vec![self.capture(Failed)]),
             Meaning::Refund => self.refunded(),
             Meaning::Reversal(Capture, event_type) => (event_type, vec![self.capture(Reversed)]),
-            Meaning::Reversal(kind, event_type) => (event_type, vec![operation(kind, self.psp, Reversed, self.amount)]),
+            Meaning::Reversal(kind, event_type) => {
+                (event_type, vec![operation(kind, self.psp, Reversed, self.amount)])
+            }
             Meaning::VoidRefund if !self.success => (EventType::ProviderOther, Vec::new()),
             Meaning::VoidRefund => {
                 (EventType::RefundReversed, vec![operation(Refund, self.payment, Reversed, self.amount)])
@@ -251,7 +259,13 @@ impl Item<'_> {
     }
 
     fn void(&self, state: OperationState, amount: Option<i64>, cause: VoidCause) -> Fact {
-        Fact::Operation { kind: OperationKind::Void, id: self.psp.to_owned(), state, amount, cause: Some(cause) }
+        Fact::Operation {
+            kind: OperationKind::Void,
+            id: self.psp.to_owned(),
+            state,
+            amount,
+            cause: Some(cause),
+        }
     }
 }
 

@@ -27,7 +27,8 @@ use super::{Malformed, operation};
 use crate::json::Object;
 use crate::{Settings, Verified};
 use domain::{
-    Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState, VoidCause,
+    Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState,
+    VoidCause,
 };
 use jiff::Timestamp;
 
@@ -78,7 +79,8 @@ pub(crate) fn notifications(verified: &Verified, _: &Settings) -> Result<Vec<Not
     let known = TYPES.iter().find(|(name, ..)| *name == provider_type);
     let object = data.text("id");
     let payment = data.text("payment_id").or_else(|| object.clone());
-    let signed_at = || Timestamp::from_second(header("webhook-timestamp", "svix-timestamp")?.parse().ok()?).ok();
+    let signed_at =
+        || Timestamp::from_second(header("webhook-timestamp", "svix-timestamp")?.parse().ok()?).ok();
     let mut notification = Notification {
         dedupe_key: id.to_owned(),
         provider_event_id: Some(id.to_owned()),
@@ -120,7 +122,13 @@ fn facts(meaning: Meaning, payment: &str, object: &str, data: &Object<'_>) -> Re
         ],
         Meaning::Void(cause) => vec![
             operation(Authorization, payment, OperationState::Unknown, None),
-            Fact::Operation { kind: Void, id: payment.to_owned(), state: Succeeded, amount: None, cause: Some(cause) },
+            Fact::Operation {
+                kind: Void,
+                id: payment.to_owned(),
+                state: Succeeded,
+                amount: None,
+                cause: Some(cause),
+            },
         ],
         Meaning::Refund(state) => return Ok(vec![operation(Refund, object, state, amount)]),
         Meaning::Dispute(stage) => {
@@ -135,7 +143,8 @@ fn facts(meaning: Meaning, payment: &str, object: &str, data: &Object<'_>) -> Re
     };
     facts.extend(data.amount("requested_amount")?.map(|amount| Fact::Requested { amount }));
     facts.extend(
-        data.text("merchant_reference").map(|reference| Fact::MerchantReference { reference: reference.into_owned() }),
+        data.text("merchant_reference")
+            .map(|reference| Fact::MerchantReference { reference: reference.into_owned() }),
     );
     Ok(facts)
 }

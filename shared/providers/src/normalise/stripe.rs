@@ -12,7 +12,8 @@ use super::{Malformed, exponent, operation};
 use crate::json::{Object, scalar};
 use crate::{Settings, Verified};
 use domain::{
-    Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState, VoidCause,
+    Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState,
+    VoidCause,
 };
 use jiff::Timestamp;
 use std::borrow::Cow;
@@ -136,7 +137,13 @@ fn payment_intent<'a>(
     let Some(payment) = object.text("id") else {
         return Ok(Said { event_type, payment: None, object: None, amount: requested, facts: Vec::new() });
     };
-    let mut said = Said { event_type, payment: Some(payment.clone()), object: None, amount: requested, facts: Vec::new() };
+    let mut said = Said {
+        event_type,
+        payment: Some(payment.clone()),
+        object: None,
+        amount: requested,
+        facts: Vec::new(),
+    };
     said.facts.extend(requested.map(|amount| Fact::Requested { amount }));
     said.facts.extend(merchant_reference(object)?);
     let authorization = |amount| operation(OperationKind::Authorization, &payment, state, amount);
@@ -147,10 +154,16 @@ fn payment_intent<'a>(
             said.amount = captured;
             said.facts.push(authorization(requested));
             // What was not taken of an authorised amount goes back to the payer.
-            if let Some(rest) = requested.zip(captured).and_then(|(requested, captured)| requested.checked_sub(captured))
+            if let Some(rest) =
+                requested.zip(captured).and_then(|(requested, captured)| requested.checked_sub(captured))
                 && rest > 0
             {
-                said.facts.push(operation(OperationKind::Void, &payment, OperationState::Succeeded, Some(rest)));
+                said.facts.push(operation(
+                    OperationKind::Void,
+                    &payment,
+                    OperationState::Succeeded,
+                    Some(rest),
+                ));
             }
             said.facts.extend(capture(&payment, captured));
             return Ok(said);
@@ -188,9 +201,13 @@ fn charge<'a>(provider_type: &str, object: &Object<'a>) -> Result<Said<'a>, Malf
         Some("succeeded") => OperationState::Succeeded,
         Some("pending") => OperationState::Pending,
         Some("failed") => OperationState::Failed,
-        _ if provider_type == "charge.failed" => OperationState::Failed,
-        _ if provider_type == "charge.pending" => OperationState::Pending,
-        _ => OperationState::Succeeded,
+        // No status, or one that is new to us: the event's name may say as much, an update's does not.
+        _ => match provider_type {
+            "charge.pending" => OperationState::Pending,
+            "charge.failed" => OperationState::Failed,
+            "charge.updated" => OperationState::Unknown,
+            _ => OperationState::Succeeded,
+        },
     };
     let is_captured = object.flag("captured").unwrap_or(false) && state == OperationState::Succeeded;
     // Older API versions have no `amount_captured`: a captured charge was captured whole.
@@ -203,6 +220,7 @@ fn charge<'a>(provider_type: &str, object: &Object<'a>) -> Result<Said<'a>, Malf
         ("charge.refunded", _) => EventType::PaymentCanceled,
         (_, OperationState::Pending) => EventType::PaymentProcessing,
         (_, OperationState::Failed) => EventType::PaymentFailed,
+        (_, OperationState::Unknown) => EventType::ProviderOther,
         _ if is_captured => EventType::PaymentCaptured,
         _ => EventType::PaymentAuthorized,
     };
@@ -249,7 +267,7 @@ fn refunds(charge: &Object<'_>, total: i64) -> Result<Vec<Fact>, Malformed> {
         let Some(id) = refund.text("id") else { continue };
         let amount = refund.amount("amount")?;
         let (state, _) = refund_state(&refund, &Object::default());
-        if matches!(state, OperationState::Pending | OperationState::RequiresAction) {
+        if state < OperationState::Failed {
             in_flight = in_flight.saturating_add(amount.unwrap_or(0));
         }
         facts.push(operation(OperationKind::Refund, &id, state, amount));
@@ -286,7 +304,8 @@ fn refund_state(object: &Object<'_>, previous: &Object<'_>) -> (OperationState, 
             Some("succeeded") => (OperationState::Reversed, EventType::RefundReversed),
             _ => (OperationState::Reversed, EventType::RefundFailed),
         },
-        _ => (OperationState::Pending, EventType::RefundPending),
+        Some("pending") => (OperationState::Pending, EventType::RefundPending),
+        _ => (OperationState::Unknown, EventType::RefundPending),
     }
 }
 
@@ -301,7 +320,8 @@ fn dispute<'a>(
     let status = object.text("status");
     let known = DISPUTE_STATUS.iter().find(|(name, ..)| Some(*name) == status.as_deref());
     let stage = known.map(|(_, stage, _)| *stage);
-    let event_type = event_type.or(known.map(|(.., event_type)| *event_type)).unwrap_or(EventType::DisputeUpdated);
+    let event_type =
+        event_type.or(known.map(|(.., event_type)| *event_type)).unwrap_or(EventType::DisputeUpdated);
     let facts = match (&id, &payment) {
         (Some(id), Some(_)) => vec![Fact::Dispute { id: id.clone().into_owned(), stage, amount, funds }],
         _ => Vec::new(),

@@ -72,7 +72,12 @@ pub(super) fn resolve(algorithm: Algorithm, view: &View<'_>) -> Result<Resolved,
 }
 
 /// Whether `key` made one of the candidates over one of the messages.
-pub(super) fn any_matches(algorithm: &Resolved, key: &Key, messages: &[Message<'_>], candidates: &[Vec<u8>]) -> bool {
+pub(super) fn any_matches(
+    algorithm: &Resolved,
+    key: &Key,
+    messages: &[Message<'_>],
+    candidates: &[Vec<u8>],
+) -> bool {
     let equal = |expected: &[u8]| candidates.iter().any(|candidate| expected.ct_eq(candidate).into());
     match algorithm {
         Resolved::Hmac(hash) => messages.iter().any(|message| equal(&hmac(*hash, key, message))),

@@ -21,7 +21,6 @@ use view::View;
 ///
 /// In the order of how far verification came: where a provider has several schemes, the greatest is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-#[non_exhaustive]
 pub enum Rejection {
     #[error("the source has no active secret for this kind of signature")]
     NoActiveSecret,
@@ -79,7 +78,8 @@ pub(crate) fn verify(
         Scope::EachItem { list, element } => {
             let mut first = None;
             for item in items(request.body, list, element)? {
-                let matched = verify_one(scheme, View::new(request, settings, item.get().as_bytes()), &keys, now)?;
+                let matched =
+                    verify_one(scheme, View::new(request, settings, item.get().as_bytes()), &keys, now)?;
                 first.get_or_insert(matched);
             }
             // Nothing signed is nothing verified.
@@ -94,13 +94,19 @@ fn items<'a>(body: &'a [u8], list: &str, element: &str) -> Result<Vec<&'a RawVal
     elements
         .into_iter()
         .map(|wrapper| {
-            let wrapper = Object::parse(wrapper.get().as_bytes(), "").map_err(|_| Rejection::MalformedBody)?;
+            let wrapper =
+                Object::parse(wrapper.get().as_bytes(), "").map_err(|_| Rejection::MalformedBody)?;
             wrapper.member(element).ok_or(Rejection::MalformedBody)
         })
         .collect()
 }
 
-fn verify_one(scheme: &Scheme, mut view: View<'_>, keys: &[(usize, Key)], now: Timestamp) -> Result<usize, Rejection> {
+fn verify_one(
+    scheme: &Scheme,
+    mut view: View<'_>,
+    keys: &[(usize, Key)],
+    now: Timestamp,
+) -> Result<usize, Rejection> {
     let Signatures { candidates, pairs } = signature::read(&scheme.signature, &view)?;
     view.pairs = pairs;
     for condition in scheme.conditions {

@@ -43,7 +43,9 @@ impl<'a> View<'a> {
             Place::Json(path) => self.json(path),
             Place::Form(name) => form::field(self.request.body, name).map_err(|_| Rejection::MalformedBody),
             Place::Query(name) => self.query(name),
-            Place::QueryLower(name) => Ok(self.query(name)?.map(|value| Cow::Owned(value.to_ascii_lowercase()))),
+            Place::QueryLower(name) => {
+                Ok(self.query(name)?.map(|value| Cow::Owned(value.to_ascii_lowercase())))
+            }
             Place::Url => Ok(Some(Cow::Borrowed(self.request.url))),
             Place::Setting(name) => {
                 let setting = self.settings.get(*name).ok_or(Rejection::MissingSetting)?;

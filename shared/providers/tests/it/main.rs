@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod no_input_panics;
+mod rules;
 mod samples;
 mod support;
 mod vectors;

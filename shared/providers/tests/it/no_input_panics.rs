@@ -25,12 +25,7 @@ fn header_name() -> impl Strategy<Value = String> {
 }
 
 fn header_value() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "[tv0-9a=, .]{0,60}",
-        "v1a?,[A-Za-z0-9+/]{86}==",
-        "[0-9]{0,25}",
-        any::<String>(),
-    ]
+    prop_oneof!["[tv0-9a=, .]{0,60}", "v1a?,[A-Za-z0-9+/]{86}==", "[0-9]{0,25}", any::<String>(),]
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -55,13 +50,54 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 fn any_known_text() -> impl Strategy<Value = String> {
     prop::sample::select(
         &[
-            "id", "type", "data", "object", "created", "amount", "amount_received", "amount_captured", "status",
-            "amount_refunded", "captured", "currency", "payment_intent", "charge", "metadata", "order_id", "refunds",
-            "previous_attributes", "succeeded", "failed", "usd", "isk", "payment_intent.succeeded", "charge.refunded",
-            "charge.captured", "refund.failed", "charge.dispute.closed", "won", "notificationItems",
-            "NotificationRequestItem", "pspReference", "originalReference", "eventCode", "success", "value", "true",
-            "AUTHORISATION", "CAPTURE_FAILED", "CANCEL_OR_REFUND", "additionalData", "hmacSignature", "eventDate",
-            "payment.captured", "refund.succeeded", "dispute.lost", "timestamp", "payment_id", "funds",
+            "id",
+            "type",
+            "data",
+            "object",
+            "created",
+            "amount",
+            "amount_received",
+            "amount_captured",
+            "status",
+            "amount_refunded",
+            "captured",
+            "currency",
+            "payment_intent",
+            "charge",
+            "metadata",
+            "order_id",
+            "refunds",
+            "previous_attributes",
+            "succeeded",
+            "failed",
+            "usd",
+            "isk",
+            "payment_intent.succeeded",
+            "charge.refunded",
+            "charge.captured",
+            "refund.failed",
+            "charge.dispute.closed",
+            "won",
+            "notificationItems",
+            "NotificationRequestItem",
+            "pspReference",
+            "originalReference",
+            "eventCode",
+            "success",
+            "value",
+            "true",
+            "AUTHORISATION",
+            "CAPTURE_FAILED",
+            "CANCEL_OR_REFUND",
+            "additionalData",
+            "hmacSignature",
+            "eventDate",
+            "payment.captured",
+            "refund.succeeded",
+            "dispute.lost",
+            "timestamp",
+            "payment_id",
+            "funds",
         ][..],
     )
     .prop_map(str::to_owned)

@@ -2,7 +2,8 @@
 
 use crate::support;
 use domain::{
-    Derived, DisputeStatus, EventId, EventType, Integrity, Ledger, Notification, PaymentStatus, RefundStatus, SourceId,
+    Derived, DisputeStatus, EventId, EventType, Integrity, Ledger, Notification, PaymentStatus, RefundStatus,
+    SourceId,
 };
 use jiff::Timestamp;
 use providers::{Provider, Settings};
@@ -68,7 +69,8 @@ impl Report {
         supply_headers(&mut sample);
         let headers: Vec<(String, String)> =
             sample.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
-        let borrowed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let borrowed: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let verified = support::verified(&provider, &borrowed, sample.body.as_bytes());
         match verified.notifications(&Settings::new()).as_deref() {
             Ok([notification]) => self.compare(&name, &sample, &headers, notification),
@@ -87,11 +89,8 @@ impl Report {
             None => id.clone(),
         });
         // A literal, or words that name a header.
-        let dedupe_key = expected
-            .dedupe_key
-            .split(' ')
-            .find_map(header)
-            .unwrap_or_else(|| expected.dedupe_key.clone());
+        let dedupe_key =
+            expected.dedupe_key.split(' ').find_map(header).unwrap_or_else(|| expected.dedupe_key.clone());
         let mut same = |field: &str, wanted: String, got: String| {
             if wanted != got {
                 self.failed.push(format!("{name}: {field}: expected {wanted}, got {got}"));
@@ -169,6 +168,9 @@ fn samples_of_our_own_normalise_as_expected() {
 #[test]
 fn samples_from_the_environment_normalise_as_expected() {
     let report = Report::run(&support::named_by("PAYRELAY_SAMPLES"));
-    assert!(std::env::var_os("PAYRELAY_SAMPLES").is_none() || report.ran > 0, "PAYRELAY_SAMPLES named no sample of ours");
+    assert!(
+        std::env::var_os("PAYRELAY_SAMPLES").is_none() || report.ran > 0,
+        "PAYRELAY_SAMPLES named no sample of ours"
+    );
     assert!(report.failed.is_empty(), "{}", report.failed.join("\n"));
 }

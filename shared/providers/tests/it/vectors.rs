@@ -81,7 +81,8 @@ impl Report {
             return;
         }
         let Vector { id, expect, strictness, reason, .. } = vector;
-        let said = format!("{id} ({strictness:?}): expected {expect:?}, got {got:?} {:?}: {reason}", outcome.err());
+        let said =
+            format!("{id} ({strictness:?}): expected {expect:?}, got {got:?} {:?}: {reason}", outcome.err());
         if *strictness == Strictness::May {
             println!("differs, as it may: {said}");
         } else {
@@ -92,7 +93,8 @@ impl Report {
 
 fn verify(provider: &'static Provider, vector: &Vector) -> Result<(), Rejection> {
     let texts = vector.secrets.clone().unwrap_or_default();
-    let ids: Vec<_> = (0..texts.len()).map(|number| support::secret_id(u8::try_from(number).unwrap())).collect();
+    let ids: Vec<_> =
+        (0..texts.len()).map(|number| support::secret_id(u8::try_from(number).unwrap())).collect();
     let secrets: Vec<Secret<'_>> = ids.iter().zip(&texts).map(|(id, text)| Secret { id, text }).collect();
     // What a vector knows beside the request, as far as it is a setting of the provider.
     let settings: Settings = vector
@@ -113,6 +115,12 @@ fn verify(provider: &'static Provider, vector: &Vector) -> Result<(), Rejection>
     let verified = provider.verify(&request, &secrets, &settings, now)?;
     assert_eq!(verified.body(), body, "{}: the body is kept byte for byte", vector.id);
     assert!(ids.contains(verified.secret()), "{}: the secret that matched is one of those given", vector.id);
+    let wanted =
+        vector.extra.as_ref().and_then(|extra| extra.get("accepted_response")).and_then(|text| text.as_str());
+    if let Some(wanted) = wanted {
+        let accepted = provider.accepted();
+        assert_eq!(format!("{} {}", accepted.status, accepted.body), wanted, "{}: the answer", vector.id);
+    }
     // Verdicts are about the signature, so what the body says is free, but reading it must not panic.
     let _ = verified.notifications(&settings);
     Ok(())
@@ -130,6 +138,9 @@ fn vectors_of_our_own_hold_and_none_is_skipped() {
 fn vectors_from_the_environment_hold() {
     let files = support::named_by("PAYRELAY_VECTORS");
     let report = Report::run(&files);
-    assert!(std::env::var_os("PAYRELAY_VECTORS").is_none() || report.ran > 0, "PAYRELAY_VECTORS named no vector of ours");
+    assert!(
+        std::env::var_os("PAYRELAY_VECTORS").is_none() || report.ran > 0,
+        "PAYRELAY_VECTORS named no vector of ours"
+    );
     assert!(report.failed.is_empty(), "{}", report.failed.join("\n"));
 }

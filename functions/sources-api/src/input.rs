@@ -1,0 +1,116 @@
+//! What a client may say about a source, and the checks of it.
+
+use domain::SourceStatus;
+use http::{Checks, Code, FieldError, Problem};
+use platform::SecretText;
+use providers::Provider;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const MAX_NAME_CHARS: usize = 200;
+/// Every webhook is tried against every active secret.
+pub(crate) const MAX_SECRETS: usize = 10;
+const MAX_SECRET_BYTES: usize = 1024;
+const MAX_SETTING_BYTES: usize = 1024;
+
+/// The body of POST. Not `Debug`: it holds secrets.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSource {
+    provider: String,
+    #[serde(default)]
+    name: String,
+    secrets: Vec<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+}
+
+/// The body of PUT: all that can be changed. What is left out gets its default, as at creation, except the
+/// secrets: they can't be read, so a client that only wants to change the name could not send them back.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceReplacement {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    secrets: Option<Vec<String>>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    #[serde(default = "active")]
+    status: SourceStatus,
+}
+
+fn active() -> SourceStatus {
+    SourceStatus::Active
+}
+
+/// What passed the checks.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) provider: &'static Provider,
+    pub(crate) name: String,
+    pub(crate) secrets: Option<Vec<SecretText>>,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) status: SourceStatus,
+}
+
+impl NewSource {
+    pub(crate) fn check(self) -> Result<Checked, Problem> {
+        // Alone, because everything else depends on it.
+        let provider = Provider::find(&self.provider).ok_or_else(unknown_provider)?;
+        let replacement = SourceReplacement {
+            name: self.name,
+            secrets: Some(self.secrets),
+            settings: self.settings,
+            status: SourceStatus::Active,
+        };
+        replacement.check(provider)
+    }
+}
+
+impl SourceReplacement {
+    pub(crate) fn check(self, provider: &'static Provider) -> Result<Checked, Problem> {
+        let mut checks = Checks::new();
+        checks.label("/name", &self.name, MAX_NAME_CHARS);
+        if let Some(secrets) = &self.secrets {
+            checks.count("/secrets", secrets, 1, MAX_SECRETS);
+            for (index, text) in secrets.iter().enumerate() {
+                check_secret(&mut checks, provider, &format!("/secrets/{index}"), text);
+                if secrets[..index].contains(text) {
+                    checks.refuse(format!("/secrets/{index}"), "is given twice");
+                }
+            }
+        }
+        for error in provider.check_settings(&self.settings).err().unwrap_or_default() {
+            checks.refuse(Checks::member("/settings", error.name()), &error);
+        }
+        for (name, value) in &self.settings {
+            if value.len() > MAX_SETTING_BYTES {
+                checks.refuse(Checks::member("/settings", name), "is too long");
+            }
+        }
+        checks.finish()?;
+        Ok(Checked {
+            provider,
+            name: self.name,
+            secrets: self.secrets.map(|texts| texts.into_iter().map(SecretText::new).collect()),
+            settings: self.settings,
+            status: self.status,
+        })
+    }
+}
+
+fn unknown_provider() -> Problem {
+    let known: Vec<&str> = Provider::all().map(Provider::id).collect();
+    let expected = format!("must be one of: {}", known.join(", "));
+    Problem::new(Code::InvalidField, "There is no provider by this id.")
+        .with_errors([FieldError::field("/provider", expected)])
+}
+
+pub(crate) fn check_secret(checks: &mut Checks, provider: &Provider, pointer: &str, text: &str) {
+    if text.len() > MAX_SECRET_BYTES {
+        checks.refuse(pointer, "is too long");
+    } else if let Err(error) = provider.check_secret(text) {
+        checks.refuse(pointer, error);
+    }
+}

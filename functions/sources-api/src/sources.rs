@@ -1,0 +1,176 @@
+//! `/v1/sources`.
+
+use crate::Deps;
+use crate::input::{Checked, NewSource, SourceReplacement};
+use axum::extract::State;
+use axum::response::Response;
+use domain::{SealedSecret, SecretId, Source, SourceId, SourceStatus, serde_time};
+use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem, SecretView};
+use jiff::Timestamp;
+use platform::SecretText;
+use providers::Provider;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use store::{Page, StoreError, Versioned};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SourceView {
+    id: SourceId,
+    object: &'static str,
+    provider: String,
+    name: String,
+    status: SourceStatus,
+    /// Where the provider is to send its webhooks.
+    webhook_url: String,
+    secrets: Vec<SecretView>,
+    settings: BTreeMap<String, String>,
+    #[serde(with = "serde_time")]
+    created_at: Timestamp,
+    #[serde(with = "serde_time")]
+    updated_at: Timestamp,
+}
+
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<SourceView>, Problem> {
+    let paging = params.page(&deps.cursors);
+    params.finish()?;
+    let page = deps.store.configs::<Source>(&paging.request).await?;
+    let items = page.items.iter().map(|stored| deps.view(&stored.value)).collect();
+    Ok(paging.list(Page { items, next: page.next }))
+}
+
+pub(crate) async fn get(
+    State(deps): State<Deps>,
+    Path(id): Path<SourceId>,
+    known: IfNoneMatch,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let stored = deps.find_source(&id).await?;
+    Ok(http::ok(&deps.view(&stored.value), stored.revision, Some(&known)))
+}
+
+pub(crate) async fn create(
+    State(deps): State<Deps>,
+    params: Params,
+    Json(body): Json<NewSource>,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let Checked { provider, name, secrets, settings, status } = body.check()?;
+    let now = deps.clock.now();
+    let id = SourceId::mint(deps.entropy.uuid_v7(now));
+    let secrets = deps.seal_all(&id, secrets.unwrap_or_default(), now).await?;
+    let source = Source {
+        id,
+        provider: provider.id().to_owned(),
+        name,
+        status,
+        secrets,
+        settings,
+        created_at: now,
+        updated_at: now,
+    };
+    let revision = deps.store.create_config(&source).await?;
+    Ok(http::created(&deps.view(&source), revision, &format!("/v1/sources/{}", source.id)))
+}
+
+/// The provider stays: the ids of payments and events rest on what the source is an account of.
+pub(crate) async fn replace(
+    State(deps): State<Deps>,
+    Path(id): Path<SourceId>,
+    wanted: IfMatch,
+    params: Params,
+    Json(body): Json<SourceReplacement>,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let Versioned { value: mut source, revision } = deps.find_source(&id).await?;
+    wanted.check(revision)?;
+    let provider = provider_of(&source)?;
+    let Checked { name, secrets, settings, status, provider: _ } = body.check(provider)?;
+    let now = deps.clock.now();
+    if let Some(secrets) = secrets {
+        source.secrets = deps.seal_all(&source.id, secrets, now).await?;
+    }
+    source = Source { name, settings, status, updated_at: now, ..source };
+    let revision = deps.store.replace_config(&source, revision).await.map_err(|e| lost(e, &wanted))?;
+    Ok(http::ok(&deps.view(&source), revision, None))
+}
+
+/// Its payments and events stay; its webhook URL answers 404 from now on.
+pub(crate) async fn delete(
+    State(deps): State<Deps>,
+    Path(id): Path<SourceId>,
+    wanted: IfMatch,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.finish()?;
+    let stored = deps.find_source(&id).await?;
+    wanted.check(stored.revision)?;
+    let expected = wanted.expected(stored.revision);
+    let deleted = deps.store.delete_config::<Source>(id.as_str(), expected).await;
+    if deleted.map_err(|error| lost(error, &wanted))? {
+        Ok(http::no_content())
+    } else {
+        Err(Problem::not_found())
+    }
+}
+
+pub(crate) fn lost(error: StoreError, wanted: &IfMatch) -> Problem {
+    match error {
+        StoreError::Conflict => wanted.lost(),
+        error => error.into(),
+    }
+}
+
+pub(crate) fn provider_of(source: &Source) -> Result<&'static Provider, Problem> {
+    Provider::find(&source.provider)
+        .ok_or_else(|| Problem::internal(format!("source {} is of an unknown provider", source.id)))
+}
+
+impl Deps {
+    fn view(&self, source: &Source) -> SourceView {
+        SourceView {
+            id: source.id.clone(),
+            object: "source",
+            provider: source.provider.clone(),
+            name: source.name.clone(),
+            status: source.status,
+            webhook_url: format!("{}/webhooks/{}", self.public_url, source.id),
+            secrets: source.secrets.iter().map(SecretView::from).collect(),
+            settings: source.settings.clone(),
+            created_at: source.created_at,
+            updated_at: source.updated_at,
+        }
+    }
+
+    pub(crate) async fn find_source(&self, id: &SourceId) -> Result<Versioned<Source>, Problem> {
+        self.store.config(id.as_str()).await?.ok_or_else(Problem::not_found)
+    }
+
+    async fn seal_all(
+        &self,
+        owner: &SourceId,
+        secrets: Vec<SecretText>,
+        now: Timestamp,
+    ) -> Result<Vec<SealedSecret>, Problem> {
+        let mut sealed = Vec::with_capacity(secrets.len());
+        for secret in &secrets {
+            sealed.push(self.seal(owner, secret, now).await?);
+        }
+        Ok(sealed)
+    }
+
+    pub(crate) async fn seal(
+        &self,
+        owner: &SourceId,
+        secret: &SecretText,
+        now: Timestamp,
+    ) -> Result<SealedSecret, Problem> {
+        Ok(SealedSecret {
+            id: SecretId::mint(self.entropy.uuid_v7(now)),
+            hint: secret.hint(),
+            sealed: self.vault.seal(owner.as_str(), secret).await?,
+            created_at: now,
+            expires_at: None,
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Sources and API keys, over the real engines.
+
+mod api_keys;
+mod secrets;
+mod sources;

@@ -1,0 +1,312 @@
+//! The whole of Payrelay over the embedded engines.
+
+use crate::engines::{Engines, Storage};
+use crate::gateway::{self, Functions};
+use crate::mapping::Mapping;
+use anyhow::Result;
+use axum::Router;
+use data_encoding::HEXLOWER;
+use domain::RetrySchedule;
+use jiff::SignedDuration;
+use platform::{Aws, Cache, Clock, Entropy, HttpClient, SecretText, Vault};
+use queue::Queue;
+use relay::{Client, EgressPolicy, Limits};
+use sha2::{Digest, Sha256};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const TABLE: &str = "payrelay";
+const EVENTS_QUEUE: &str = "events";
+const EVENTS_DLQ: &str = "events-dlq";
+const DELIVERIES_QUEUE: &str = "deliveries";
+const DELIVERIES_DLQ: &str = "deliveries-dlq";
+
+/// Seconds; as in the template.
+const EVENTS_VISIBILITY_SECONDS: &str = "180";
+const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
+const MAX_RECEIVE_COUNT: u32 = 5;
+
+/// A new message ends the wait at once; this only bounds how long a stop takes.
+const POLL_SECONDS: i32 = 1;
+/// Batches that are handled side by side: a slow endpoint holds up the batch that it is in.
+const CONSUMERS: usize = 2;
+const DISPATCHERS: usize = 8;
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// After an engine refused a call, so that a loop does not spin.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// How a stack is set up.
+#[derive(Debug)]
+pub struct Options {
+    pub storage: Storage,
+    /// The beginning of the webhook URLs: scheme, host and port.
+    pub public_url: String,
+    pub admin_key: SecretText,
+    pub egress: EgressPolicy,
+    pub clock: Clock,
+    /// Where a test injects its faults: the functions' calls to AWS go through this client.
+    pub http_client: Option<HttpClient>,
+}
+
+impl Options {
+    /// In memory, delivering to loopback: what tests want.
+    pub fn for_tests(admin_key: SecretText, clock: Clock) -> Self {
+        Self {
+            storage: Storage::Memory,
+            public_url: "http://payrelay.test".to_owned(),
+            admin_key,
+            egress: loopback_egress(),
+            clock,
+            http_client: None,
+        }
+    }
+}
+
+/// Deliveries to this machine, and over plain http.
+pub fn loopback_egress() -> EgressPolicy {
+    EgressPolicy::from_allow_list("127.0.0.0/8,::1/128", true).expect("the ranges are well-formed")
+}
+
+/// Everything, at rest: nothing moves until it is asked to.
+#[derive(Debug)]
+pub struct Stack {
+    pub store: Store,
+    pub vault: Vault,
+    pub sqs: crate::sqs::Sqs,
+    pub clock: Clock,
+    pub consumer: consumer::Deps,
+    pub dispatcher: dispatcher::Deps,
+    pub sweeper: sweeper::Deps,
+    pub events: Mapping,
+    pub deliveries: Mapping,
+    pub events_dead_letters: Mapping,
+    router: Router,
+    _engines: Engines,
+}
+
+impl Stack {
+    pub async fn open(options: Options) -> Result<Self> {
+        let Options { storage, public_url, admin_key, egress, clock, http_client } = options;
+        let engines = Engines::start(&storage, &clock).await?;
+        create_queues(&engines)?;
+        let entropy = Entropy::system();
+        let key = storage.secret_file("vault.key", || Vault::new_key_file(&entropy).expose().to_owned())?;
+        let vault = Vault::key_file(&key, entropy.clone())?;
+
+        let plain_aws = Aws::local(engines.endpoints.clone());
+        Store::new(plain_aws.dynamodb(), TABLE).create_table().await?;
+        let aws = match http_client {
+            Some(http_client) => plain_aws.clone().with_http_client(http_client).without_retries(),
+            None => plain_aws.clone(),
+        };
+        let store = Store::new(aws.dynamodb(), TABLE);
+        let queue = |name| Queue::new(aws.sqs(), engines.queue_url(name));
+        let mapping = |name| Mapping::new(plain_aws.sqs(), engines.queue_url(name));
+        let deliveries = queue(DELIVERIES_QUEUE);
+
+        // Nothing is kept on this machine: the next request sees every change.
+        let no_age = SignedDuration::ZERO;
+        let consumer = consumer::Deps {
+            store: store.clone(),
+            deliveries: deliveries.clone(),
+            dead_letters: queue(EVENTS_DLQ),
+            endpoints: Cache::new(clock.clone(), no_age),
+        };
+        let dispatcher = dispatcher::Deps {
+            store: store.clone(),
+            deliveries: deliveries.clone(),
+            dead_letters: queue(DELIVERIES_DLQ),
+            client: Client::new(egress.clone(), Limits::default()),
+            vault: vault.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            schedule: RetrySchedule::default(),
+            targets: Cache::new(clock.clone(), no_age),
+        };
+        let sweeper =
+            sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };
+        let admin_key_hash = HEXLOWER.encode(&Sha256::digest(admin_key.expose().as_bytes()));
+        let functions = Functions {
+            webhook: webhook::service(webhook::Deps::new(
+                store.clone(),
+                queue(EVENTS_QUEUE),
+                vault.clone(),
+                clock.clone(),
+                entropy.clone(),
+            )),
+            payments_api: payments_api::service(payments_api::Deps::new(
+                store.clone(),
+                &admin_key_hash,
+                clock.clone(),
+                entropy.clone(),
+            )),
+            endpoints_api: endpoints_api::service(endpoints_api::Deps::new(
+                store.clone(),
+                deliveries,
+                vault.clone(),
+                egress,
+                &admin_key_hash,
+                clock.clone(),
+                entropy.clone(),
+            )),
+            sources_api: sources_api::service(sources_api::Deps::new(
+                store.clone(),
+                vault.clone(),
+                &public_url,
+                &admin_key_hash,
+                clock.clone(),
+                entropy,
+            )),
+        };
+        Ok(Self {
+            store,
+            vault,
+            sqs: engines.sqs.clone(),
+            clock,
+            consumer,
+            dispatcher,
+            sweeper,
+            events: mapping(EVENTS_QUEUE),
+            deliveries: mapping(DELIVERIES_QUEUE),
+            events_dead_letters: mapping(EVENTS_DLQ),
+            router: gateway::router(functions),
+            _engines: engines,
+        })
+    }
+
+    /// The HTTP front, for requests without a socket.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Hands one batch of webhooks to the consumer. Gives the number of messages taken.
+    pub async fn consume(&self) -> Result<usize> {
+        self.events.poll(0, async |batch| consumer::handle(&self.consumer, batch).await).await
+    }
+
+    /// Hands one batch of deliveries to the dispatcher. Gives the number of messages taken.
+    pub async fn dispatch(&self) -> Result<usize> {
+        self.deliveries.poll(0, async |batch| dispatcher::handle(&self.dispatcher, batch).await).await
+    }
+
+    async fn consume_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
+        self.events
+            .poll(wait_seconds, async |batch| consumer::handle(&self.consumer, batch).await)
+            .await
+            .map(drop)
+    }
+
+    async fn dispatch_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
+        self.deliveries
+            .poll(wait_seconds, async |batch| dispatcher::handle(&self.dispatcher, batch).await)
+            .await
+            .map(drop)
+    }
+
+    async fn sweep(self: Arc<Self>) -> Result<()> {
+        sweeper::handle(&self.sweeper).await?;
+        Ok(())
+    }
+
+    /// Consumes and dispatches until both queues have nothing to give at this moment.
+    pub async fn settle(&self) -> Result<()> {
+        while self.consume().await? + self.dispatch().await? > 0 {}
+        Ok(())
+    }
+
+    /// How many messages stand in the dead-letter queues of events and of deliveries.
+    pub fn dead_letter_counts(&self) -> Result<(u64, u64)> {
+        let visible = |name| -> Result<u64> { Ok(u64::try_from(self.sqs.depth(name)?.visible)?) };
+        Ok((visible(EVENTS_DLQ)?, visible(DELIVERIES_DLQ)?))
+    }
+
+    /// Serves requests on `listener`, polls the queues and sweeps, until it is stopped.
+    pub fn start(self: &Arc<Self>, listener: TcpListener) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let server = axum::serve(listener, self.router()).with_graceful_shutdown(until(stopped.clone()));
+        tasks.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server stopped");
+            }
+        });
+        for _ in 0..CONSUMERS {
+            let stack = Arc::clone(self);
+            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
+                Arc::clone(&stack).consume_for(POLL_SECONDS)
+            }));
+        }
+        for _ in 0..DISPATCHERS {
+            let stack = Arc::clone(self);
+            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
+                Arc::clone(&stack).dispatch_for(POLL_SECONDS)
+            }));
+        }
+        let stack = Arc::clone(self);
+        tasks.spawn(repeat(stopped, SWEEP_INTERVAL, move || Arc::clone(&stack).sweep()));
+        Running { tasks, stop }
+    }
+}
+
+/// A stack at work.
+#[derive(Debug)]
+pub struct Running {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Takes no more requests and messages, finishes those under way, and ends.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Does `work` again and again, with a pause in between, until it is told to stop.
+async fn repeat<F: Future<Output = Result<()>> + Send>(
+    stopped: watch::Receiver<bool>,
+    pause: Duration,
+    work: impl Fn() -> F,
+) {
+    while !*stopped.borrow() {
+        let pause = match work().await {
+            Ok(()) => pause,
+            Err(error) => {
+                tracing::error!(error = &*error as &dyn std::error::Error, "the local stack stumbled");
+                PAUSE_AFTER_ERROR
+            }
+        };
+        let _ = tokio::time::timeout(pause, until(stopped.clone())).await;
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: then it is time to stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn create_queues(engines: &Engines) -> Result<()> {
+    for (queue, dead_letters, visibility) in [
+        (EVENTS_QUEUE, EVENTS_DLQ, EVENTS_VISIBILITY_SECONDS),
+        (DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
+    ] {
+        engines.sqs.create_queue(dead_letters, &[("MessageRetentionPeriod", "1209600")])?;
+        let redrive = format!(
+            r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{MAX_RECEIVE_COUNT}}}"#,
+            crate::sqs::arn(dead_letters)
+        );
+        let attributes = [
+            ("VisibilityTimeout", visibility),
+            ("MessageRetentionPeriod", "1209600"),
+            ("RedrivePolicy", redrive.as_str()),
+        ];
+        engines.sqs.create_queue(queue, &attributes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Payrelay under test.
+
+use crate::{Faults, Receiver};
+use anyhow::{Context, Result};
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use local::{Options, Stack};
+use platform::{Aws, AwsEndpoints, Clock, SecretText};
+use serde_json::{Value, json};
+use simulators::Webhook;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tower::ServiceExt;
+
+pub const ADMIN_KEY: &str = "prk_admin_for_the_journeys_only";
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Clone)]
+pub struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_795_348_800_000))) // 2026-11-22T12:00:00Z
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).expect("in range")
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).expect("in range"), Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let clock = self.clone();
+        Clock::from_fn(move || clock.now())
+    }
+}
+
+/// An answer of the REST API or the webhook.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the answer is JSON")
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// The whole of Payrelay, in memory, at rest.
+pub struct App {
+    pub stack: Arc<Stack>,
+    pub clock: TestClock,
+    pub faults: Faults,
+}
+
+impl App {
+    pub async fn start() -> Result<Self> {
+        let clock = TestClock::new();
+        let plain = Aws::local(AwsEndpoints::default());
+        let faults = Faults::over(plain.http_client().clone());
+        let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
+        options.http_client = Some(faults.client());
+        let stack = Arc::new(Stack::open(options).await?);
+        Ok(Self { stack, clock, faults })
+    }
+
+    pub async fn call(&self, request: Request<Body>) -> Result<Answer> {
+        let response = self.stack.router().oneshot(request).await?;
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, MAX_ANSWER_BYTES).await?.to_vec();
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// A call with the admin key.
+    pub async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {ADMIN_KEY}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.call(request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))?).await
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.api(Method::GET, path, None).await?;
+        anyhow::ensure!(answer.status == StatusCode::OK, "{path}: {} {}", answer.status, answer.text());
+        Ok(answer.json())
+    }
+
+    pub async fn create(&self, path: &str, body: Value) -> Result<Value> {
+        let answer = self.api(Method::POST, path, Some(body)).await?;
+        anyhow::ensure!(answer.status == StatusCode::CREATED, "{path}: {} {}", answer.status, answer.text());
+        Ok(answer.json())
+    }
+
+    /// Gives the new source's id.
+    pub async fn source(&self, provider: &str, secret: &str) -> Result<String> {
+        let source = self
+            .create("/v1/sources", json!({ "provider": provider, "name": provider, "secrets": [secret] }))
+            .await?;
+        Ok(source["id"].as_str().context("a source has an id")?.to_owned())
+    }
+
+    /// An endpoint for everything, with a receiver that verifies it. Gives the endpoint's id.
+    pub async fn endpoint(&self) -> Result<(String, Receiver)> {
+        let receiver = Receiver::start().await?;
+        let endpoint =
+            self.create("/v1/endpoints", json!({ "url": receiver.url(), "name": "receiver" })).await?;
+        receiver.verify_with(endpoint["secret"].as_str().context("a new endpoint's answer has its secret")?);
+        Ok((endpoint["id"].as_str().context("an endpoint has an id")?.to_owned(), receiver))
+    }
+
+    pub async fn webhook(&self, source: &str, webhook: &Webhook) -> Result<Answer> {
+        let mut request =
+            Request::post(format!("/webhooks/{source}")).header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in &webhook.headers {
+            request = request.header(*name, value);
+        }
+        self.call(request.body(Body::from(webhook.body.clone()))?).await
+    }
+
+    /// Moves the clock past every visibility timeout.
+    pub fn pass_visibility_timeout(&self) {
+        self.clock.advance(SignedDuration::from_secs(400));
+    }
+}

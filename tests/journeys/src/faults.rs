@@ -1,0 +1,116 @@
+//! Faults at the one seam: the SDK's HTTP connector.
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use std::sync::{Arc, Mutex};
+
+/// Which side of a call's effect the process stops on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The call never reaches the service.
+    Before,
+    /// The service does it; the answer is lost.
+    After,
+}
+
+/// The process stops at its `call`th call to AWS (0 for the first).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crash {
+    pub call: usize,
+    pub side: Side,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<String>,
+    crash: Option<Crash>,
+    crashed: bool,
+}
+
+/// Fails calls as told. From the moment of a crash on every call fails: the process is gone.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    inner: SharedHttpClient,
+    state: Arc<Mutex<State>>,
+}
+
+impl Faults {
+    pub fn over(inner: SharedHttpClient) -> Self {
+        Self { inner, state: Arc::default() }
+    }
+
+    pub fn client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// From now on calls are counted, and the one that `crash` names is the last.
+    pub fn arm(&self, crash: Crash) {
+        *self.lock() = State { crash: Some(crash), ..State::default() };
+    }
+
+    /// Whether the process stopped. Heals everything.
+    pub fn disarm(&self) -> bool {
+        std::mem::take(&mut *self.lock()).crashed
+    }
+
+    /// The operations that were called since the last [`Faults::arm`] or [`Faults::disarm`].
+    pub fn calls(&self) -> Vec<String> {
+        self.lock().calls.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of this lock panics")
+    }
+
+    /// Decides about one call.
+    fn decide(&self, request: &HttpRequest) -> Option<Side> {
+        let mut state = self.lock();
+        if state.crashed {
+            return Some(Side::Before);
+        }
+        let number = state.calls.len();
+        state.calls.push(request.headers().get("x-amz-target").unwrap_or("?").to_owned());
+        let crash = state.crash.filter(|crash| crash.call == number)?;
+        state.crashed = true;
+        Some(crash.side)
+    }
+}
+
+impl HttpClient for Faults {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Connector { inner, faults: self.clone() })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Connector {
+    inner: SharedHttpConnector,
+    faults: Faults,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let failure = || ConnectorError::io("the process stopped here".into());
+        match self.faults.decide(&request) {
+            None => self.inner.call(request),
+            Some(Side::Before) => HttpConnectorFuture::ready(Err(failure())),
+            Some(Side::After) => {
+                let call = self.inner.call(request);
+                HttpConnectorFuture::new(async move {
+                    call.await?;
+                    Err(failure())
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What goes in wrong, and what comes of it.
+
+use crate::stories::StripeStory;
+use anyhow::{Context, Result};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use jiff::SignedDuration;
+use journeys::{ADMIN_KEY, App, Crash, Side};
+use serde_json::{Value, json};
+use simulators::{Stripe, Webhook};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+fn event(stripe: &Stripe, app: &App) -> Webhook {
+    StripeStory { stripe, payment: "pi_1", now: app.clock.now() }.created()
+}
+
+fn problem(answer: &journeys::Answer) -> (StatusCode, Value) {
+    (answer.status, answer.json()["code"].clone())
+}
+
+#[tokio::test]
+async fn webhooks_that_are_not_genuine_are_refused_and_leave_no_trace() -> Result<()> {
+    let app = App::start().await?;
+    let stripe = Stripe::new([1; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    let good = event(&stripe, &app);
+    let rejected = (StatusCode::UNAUTHORIZED, json!("signature_rejected"));
+
+    let missing = Webhook { headers: Vec::new(), ..good.clone() };
+    assert_eq!(problem(&app.webhook(&source, &missing).await?), rejected);
+    let malformed = Webhook { headers: vec![("stripe-signature", "nonsense".to_owned())], ..good.clone() };
+    assert_eq!(problem(&app.webhook(&source, &malformed).await?), rejected);
+    let other = event(&Stripe::new([9; 16]), &app);
+    assert_eq!(problem(&app.webhook(&source, &other).await?), rejected);
+    let tampered = Webhook { body: good.body.replace("4620", "4621"), ..good.clone() };
+    assert_eq!(problem(&app.webhook(&source, &tampered).await?), rejected);
+    app.clock.advance(SignedDuration::from_secs(301));
+    assert_eq!(problem(&app.webhook(&source, &good).await?), rejected);
+
+    app.stack.settle().await?;
+    assert!(app.get("/v1/events").await?["data"].as_array().is_some_and(Vec::is_empty));
+    Ok(())
+}
+
+#[tokio::test]
+async fn unknown_sources_and_large_bodies_are_refused() -> Result<()> {
+    let app = App::start().await?;
+    let stripe = Stripe::new([1; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    let good = event(&stripe, &app);
+    for unknown in ["src_00000000000000000000000000", "nonsense"] {
+        let answer = app.webhook(unknown, &good).await?;
+        assert_eq!(problem(&answer), (StatusCode::NOT_FOUND, json!("not_found")));
+    }
+    let largest = stripe.sign(format!("\"{}\"", "x".repeat(512 * 1024 - 2)), app.clock.now());
+    assert_eq!(
+        app.webhook(&source, &largest).await?.status,
+        StatusCode::BAD_REQUEST,
+        "genuine, but no event"
+    );
+    let larger = stripe.sign("x".repeat(512 * 1024 + 1), app.clock.now());
+    let answer = app.webhook(&source, &larger).await?;
+    assert_eq!(problem(&answer), (StatusCode::PAYLOAD_TOO_LARGE, json!("payload_too_large")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_while_the_queue_is_down() -> Result<()> {
+    let app = App::start().await?;
+    let stripe = Stripe::new([1; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    app.webhook(&source, &event(&stripe, &app)).await?; // so that the source is known
+    app.faults.arm(Crash { call: 0, side: Side::Before });
+    let answer = app.webhook(&source, &event(&stripe, &app)).await?;
+    app.faults.disarm();
+    assert_eq!(problem(&answer), (StatusCode::SERVICE_UNAVAILABLE, json!("unavailable")));
+    assert!(answer.headers.contains_key("retry-after"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_harms_no_neighbour() -> Result<()> {
+    let app = App::start().await?;
+    let stripe = Stripe::new([1; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    let (_, receiver) = app.endpoint().await?;
+    for body in ["not json", "{}", r#"{"v":99}"#] {
+        app.stack.events.send(body).await?;
+        app.stack.deliveries.send(body).await?;
+    }
+    app.webhook(&source, &event(&stripe, &app)).await?;
+    app.stack.settle().await?;
+    assert_eq!(app.stack.dead_letter_counts()?, (3, 3));
+    assert_eq!(receiver.receipts().len(), 1);
+    let reasons = app.stack.events_dead_letters.receive_reasons().await?;
+    assert_eq!(reasons.len(), 3);
+    assert!(reasons.iter().all(|reason| reason.starts_with("the message")), "{reasons:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rotated_secret_works_on_the_next_request_and_the_old_one_until_it_expires() -> Result<()> {
+    let app = App::start().await?;
+    let (old, new) = (Stripe::new([1; 16]), Stripe::new([2; 16]));
+    let source = app.source("stripe", old.secret()).await?;
+    assert_eq!(app.webhook(&source, &event(&old, &app)).await?.status, StatusCode::OK);
+    let secrets = format!("/v1/sources/{source}/secrets");
+    app.create(&secrets, json!({ "secret": new.secret() })).await?;
+    assert_eq!(app.webhook(&source, &event(&new, &app)).await?.status, StatusCode::OK);
+    assert_eq!(app.webhook(&source, &event(&old, &app)).await?.status, StatusCode::OK);
+    app.clock.advance(SignedDuration::from_hours(25));
+    assert_eq!(app.webhook(&source, &event(&new, &app)).await?.status, StatusCode::OK);
+    assert_eq!(app.webhook(&source, &event(&old, &app)).await?.status, StatusCode::UNAUTHORIZED);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_endpoint_that_points_inward_is_refused_when_it_is_made() -> Result<()> {
+    let app = App::start().await?;
+    for url in [
+        "http://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://0x0a000001/",
+        "https://[fe80::1]/",
+        "https://user@example.com/",
+    ] {
+        let answer = app.api(Method::POST, "/v1/endpoints", Some(json!({ "url": url, "name": "x" }))).await?;
+        assert_eq!(
+            problem(&answer),
+            (StatusCode::UNPROCESSABLE_ENTITY, json!("endpoint_url_refused")),
+            "{url}"
+        );
+    }
+    Ok(())
+}
+
+/// Everything that was logged, as text.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no holder of this lock panics").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_logged_or_answered_again() -> Result<()> {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+
+    let app = App::start().await?;
+    let stripe = Stripe::new([7; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    let (endpoint, receiver) = app.endpoint().await?;
+    receiver.answer_next([500]);
+    let made = app.create("/v1/api-keys", json!({ "name": "reader", "scopes": ["payments:read"] })).await?;
+    let key = made["key"].as_str().context("a new key's answer has its text")?.to_owned();
+    let mut answers = String::new();
+    for path in [
+        "/v1/sources".to_owned(),
+        format!("/v1/sources/{source}"),
+        "/v1/endpoints".to_owned(),
+        format!("/v1/endpoints/{endpoint}"),
+        "/v1/api-keys".to_owned(),
+    ] {
+        answers.push_str(&app.get(&path).await?.to_string());
+    }
+    app.webhook(&source, &event(&stripe, &app)).await?;
+    app.webhook(&source, &event(&Stripe::new([9; 16]), &app)).await?;
+    let forged = Request::get("/v1/payments").header("authorization", "Bearer prk_forged_key_for_a_test");
+    app.call(forged.body(Body::empty())?).await?;
+    app.stack.events.send("not json").await?;
+    app.stack.settle().await?;
+    app.faults.arm(Crash { call: 0, side: Side::Before });
+    app.webhook(&source, &event(&stripe, &app)).await?;
+    app.faults.disarm();
+    drop(guard);
+
+    let logged =
+        String::from_utf8_lossy(&captured.0.lock().expect("no holder of this lock panics")).into_owned();
+    assert!(logged.contains("a webhook was rejected"), "the log was captured");
+    let endpoint_secret = receiver.secret();
+    for (what, secret) in [
+        ("source secret", stripe.secret()),
+        ("endpoint secret", endpoint_secret.as_str()),
+        ("API key", key.as_str()),
+        ("admin key", ADMIN_KEY),
+        ("forged key", "prk_forged_key_for_a_test"),
+    ] {
+        let body = secret.trim_start_matches("whsec_");
+        assert!(!logged.contains(body), "the {what} was logged");
+        assert!(!answers.contains(body), "the {what} was answered again");
+    }
+    Ok(())
+}
