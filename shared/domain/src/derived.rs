@@ -134,7 +134,8 @@ impl Ledger {
 
     /// The sum over succeeded operations, or the provider's running total where that is greater: it stands in
     /// for operations that the provider did not report one by one. It is not believed once an operation has
-    /// failed or come back since it was reported, and it is never added to anything.
+    /// failed or come back since it was reported, and it is never added to anything. Operations that are known
+    /// to be in flight are not settled, though Stripe counts them in `amount_refunded`.
     fn settled(&self, kind: OperationKind) -> Option<i64> {
         let sum = self.sum(kind, &[OperationState::Succeeded]);
         let Some(total) = self.totals.get(&kind) else { return sum };
@@ -142,7 +143,15 @@ impl Ledger {
             matches!(operation.state(), OperationState::Failed | OperationState::Reversed)
                 && operation.state.as_ref().is_some_and(|state| state.order >= total.order)
         });
-        if undone_since { sum } else { Some(sum.map_or(total.value, |sum| sum.max(total.value))) }
+        if undone_since {
+            return sum;
+        }
+        let settled_total = total.value.saturating_sub(self.in_flight(kind).unwrap_or(0));
+        Some(sum.map_or(settled_total, |sum| sum.max(settled_total)))
+    }
+
+    fn in_flight(&self, kind: OperationKind) -> Option<i64> {
+        self.sum(kind, &[OperationState::Unknown, OperationState::RequiresAction, OperationState::Pending])
     }
 
     /// Whether the payment itself was reported, not only a child of it.
@@ -273,7 +282,7 @@ struct Sums {
 
 impl Sums {
     fn of(ledger: &Ledger) -> Self {
-        use OperationState::{Pending, RequiresAction, Succeeded, Unknown};
+        use OperationState::Succeeded;
         let parent_seen = ledger.parent_seen();
         let authorized = ledger.settled(OperationKind::Authorization).filter(|_| parent_seen);
         let capture_seen = ledger.operations(OperationKind::Capture).next().is_some()
@@ -293,7 +302,7 @@ impl Sums {
             captured,
             voided,
             refunded: ledger.settled(OperationKind::Refund),
-            refund_pending: ledger.sum(OperationKind::Refund, &[Unknown, RequiresAction, Pending]),
+            refund_pending: ledger.in_flight(OperationKind::Refund),
             disputed: ledger.withdrawn(),
         }
     }

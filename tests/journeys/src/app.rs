@@ -58,6 +58,7 @@ impl Answer {
 }
 
 /// The whole of Payrelay, in memory, at rest.
+#[derive(Debug)]
 pub struct App {
     pub stack: Arc<Stack>,
     pub clock: TestClock,

@@ -30,7 +30,7 @@ impl Receipt {
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     secret: Option<String>,
     answers: VecDeque<(u16, HeaderMap)>,
@@ -39,6 +39,7 @@ struct Shared {
 }
 
 /// Ends when it is dropped.
+#[derive(Debug)]
 pub struct Receiver {
     url: String,
     shared: Arc<Mutex<Shared>>,
@@ -73,6 +74,11 @@ impl Receiver {
     /// The statuses of the next answers; 200 after that.
     pub fn answer_next(&self, statuses: impl IntoIterator<Item = u16>) {
         self.lock().answers.extend(statuses.into_iter().map(|status| (status, HeaderMap::new())));
+    }
+
+    /// 200 from now on.
+    pub fn recover(&self) {
+        self.lock().answers.clear();
     }
 
     /// The next answer, with a header.

@@ -126,6 +126,7 @@ fn a_running_total_stands_in_for_refunds_that_were_not_reported_one_by_one() {
         with(&[op(Refund, "r", Succeeded, 300), op(Refund, "s", Succeeded, 300), total(500)]),
         Some(600)
     );
+    assert_eq!(with(&[op(Refund, "r", Pending, 500), total(500)]), Some(0));
     assert_eq!(with(&[op(Refund, "r", Succeeded, 500), total(500), op(Refund, "r", Reversed, 500)]), Some(0));
 }
 

@@ -66,7 +66,7 @@ async fn ten_attempts_are_made_at_the_scheduled_times_and_then_the_delivery_is_e
 async fn an_exhausted_delivery_can_be_retried_by_hand() -> Result<()> {
     let app = App::start().await?;
     let (_, receiver) = app.endpoint().await?;
-    receiver.answer_next([500; 10]);
+    receiver.answer_next([500; 100]);
     one_event(&app).await?;
     for _ in 0..9 {
         app.clock.advance(SignedDuration::from_hours(29));
@@ -75,6 +75,7 @@ async fn an_exhausted_delivery_can_be_retried_by_hand() -> Result<()> {
     }
     let exhausted = delivery(&app).await?;
     assert_eq!(exhausted["status"], "exhausted");
+    receiver.recover();
     let path = format!("/v1/deliveries/{}/retry", exhausted["id"].as_str().unwrap_or_default());
     assert_eq!(app.api(Method::POST, &path, None).await?.status, StatusCode::ACCEPTED);
     app.stack.settle().await?;

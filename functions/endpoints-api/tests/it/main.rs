@@ -1,0 +1,4 @@
+//! Endpoints and deliveries, over the real engines.
+
+mod deliveries;
+mod endpoints;

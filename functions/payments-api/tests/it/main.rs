@@ -1,0 +1,6 @@
+//! Payments and events, over the real engines.
+
+mod documents;
+mod events;
+mod openapi;
+mod payments;
