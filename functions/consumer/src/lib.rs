@@ -35,7 +35,7 @@ use store::{Store, StoreError};
 
 /// How long the list of endpoints may be kept: a new endpoint gets its first event within this time. Without a
 /// cache every event would read one and the same key.
-const ENDPOINTS_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
+pub const ENDPOINTS_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Deps {

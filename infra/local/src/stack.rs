@@ -49,11 +49,17 @@ pub struct Options {
     pub admin_key: SecretText,
     pub egress: EgressPolicy,
     pub clock: Clock,
+    /// How long the functions keep configuration. On AWS it is [`Options::DEPLOYED_MAX_AGE`]; on one machine a
+    /// read costs nothing, and the next request is to see every change.
+    pub config_max_age: SignedDuration,
     /// Where a test injects its faults: the functions' calls to AWS go through this client.
     pub http_client: Option<HttpClient>,
 }
 
 impl Options {
+    /// What the deployed functions use.
+    pub const DEPLOYED_MAX_AGE: SignedDuration = consumer::ENDPOINTS_MAX_AGE;
+
     /// In memory, delivering to loopback: what tests want.
     pub fn for_tests(admin_key: SecretText, clock: Clock) -> Self {
         Self {
@@ -62,6 +68,7 @@ impl Options {
             admin_key,
             egress: loopback_egress(),
             clock,
+            config_max_age: SignedDuration::ZERO,
             http_client: None,
         }
     }
@@ -91,7 +98,7 @@ pub struct Stack {
 
 impl Stack {
     pub async fn open(options: Options) -> Result<Self> {
-        let Options { storage, public_url, admin_key, egress, clock, http_client } = options;
+        let Options { storage, public_url, admin_key, egress, clock, config_max_age, http_client } = options;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
         let entropy = Entropy::system();
@@ -109,13 +116,11 @@ impl Stack {
         let mapping = |name| Mapping::new(plain_aws.sqs(), engines.queue_url(name));
         let deliveries = queue(DELIVERIES_QUEUE);
 
-        // Nothing is kept on this machine: the next request sees every change.
-        let no_age = SignedDuration::ZERO;
         let consumer = consumer::Deps {
             store: store.clone(),
             deliveries: deliveries.clone(),
             dead_letters: queue(EVENTS_DLQ),
-            endpoints: Cache::new(clock.clone(), no_age),
+            endpoints: Cache::new(clock.clone(), config_max_age),
         };
         let dispatcher = dispatcher::Deps {
             store: store.clone(),
@@ -126,7 +131,7 @@ impl Stack {
             clock: clock.clone(),
             entropy: entropy.clone(),
             schedule: RetrySchedule::default(),
-            targets: Cache::new(clock.clone(), no_age),
+            targets: Cache::new(clock.clone(), config_max_age),
         };
         let sweeper =
             sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };

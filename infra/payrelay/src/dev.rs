@@ -3,6 +3,7 @@
 use crate::demo;
 use anyhow::{Context, Result};
 use clap::Args;
+use jiff::SignedDuration;
 use local::{Options, Stack, Storage, loopback_egress};
 use platform::{Clock, Entropy, SecretText};
 use relay::EgressPolicy;
@@ -56,6 +57,7 @@ impl Dev {
             admin_key: admin_key.clone(),
             egress,
             clock: Clock::system(),
+            config_max_age: SignedDuration::ZERO,
             http_client: None,
         };
         // Before anything is announced: whoever reads `ready` may send a signal at once.

@@ -67,10 +67,20 @@ pub struct App {
 
 impl App {
     pub async fn start() -> Result<Self> {
+        Self::start_with(SignedDuration::ZERO).await
+    }
+
+    /// With configuration cached as on AWS.
+    pub async fn start_as_deployed() -> Result<Self> {
+        Self::start_with(Options::DEPLOYED_MAX_AGE).await
+    }
+
+    async fn start_with(config_max_age: SignedDuration) -> Result<Self> {
         let clock = TestClock::new();
         let plain = Aws::local(AwsEndpoints::default());
         let faults = Faults::over(plain.http_client().clone());
         let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
+        options.config_max_age = config_max_age;
         options.http_client = Some(faults.client());
         let stack = Arc::new(Stack::open(options).await?);
         Ok(Self { stack, clock, faults })

@@ -5,16 +5,43 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
+use axum::response::Response;
 use jiff::{SignedDuration, Timestamp};
 use local::{Options, Stack};
-use platform::{Clock, SecretText};
-use relay::SigningSecret;
+use platform::{Aws, AwsEndpoints, Clock, Entropy, SecretText, Vault};
+use queue::Queue;
+use relay::{EgressPolicy, SigningSecret};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use store::Store;
 use tower::ServiceExt;
 
 pub const ADMIN_KEY: &str = "the-admin-key-of-the-tests";
+
+/// What the three REST functions answer, each operation with its scope.
+pub fn operations() -> Vec<http::Operation> {
+    // No call is made: nothing needs to be there.
+    let aws = Aws::local(AwsEndpoints::default());
+    let (clock, entropy) = (Clock::system(), Entropy::system());
+    let store = Store::new(aws.dynamodb(), "table");
+    let queue = Queue::new(aws.sqs(), "queue");
+    let key = Vault::new_key_file(&entropy);
+    let vault = Vault::key_file(key.expose(), entropy.clone()).expect("a new key file is valid");
+    let mut operations =
+        payments_api::operations(&payments_api::Deps::new(store.clone(), "", clock.clone(), entropy.clone()));
+    operations.extend(endpoints_api::operations(&endpoints_api::Deps::new(
+        store.clone(),
+        queue,
+        vault.clone(),
+        EgressPolicy::strict(),
+        "",
+        clock.clone(),
+        entropy.clone(),
+    )));
+    operations.extend(sources_api::operations(&sources_api::Deps::new(store, vault, "", "", clock, entropy)));
+    operations
+}
 
 /// A stack with a clock that stands still until it is moved.
 #[derive(Debug)]
@@ -107,7 +134,8 @@ impl Api {
         self.stack.clock.now()
     }
 
-    pub async fn send(&self, call: Call) -> Answer {
+    /// The response as Lambda's adapter gets it.
+    pub async fn respond(&self, call: Call) -> Response {
         let mut request = Request::builder().method(call.method).uri(&call.path);
         if let Some(key) = &call.key {
             request = request.header("authorization", format!("Bearer {key}"));
@@ -116,8 +144,11 @@ impl Api {
             request = request.header(HeaderName::from_static(name), value);
         }
         let request = request.body(Body::from(call.body)).expect("a valid request");
-        let response = self.stack.router().oneshot(request).await.expect("infallible");
-        let (parts, body) = response.into_parts();
+        self.stack.router().oneshot(request).await.expect("infallible")
+    }
+
+    pub async fn send(&self, call: Call) -> Answer {
+        let (parts, body) = self.respond(call).await.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("in memory").to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Answer { status: parts.status, headers: parts.headers, bytes, json }

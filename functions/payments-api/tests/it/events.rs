@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use support::Api;
+use support::{Api, Call};
 
 fn names(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["provider_event_id"].as_str().expect("an id")).collect()
@@ -55,6 +55,12 @@ async fn an_event_is_read_and_its_raw_body_is_the_providers_own() {
     assert_eq!(raw.headers["content-type"], "application/json; charset=utf-8");
     assert_eq!(raw.headers["payrelay-event"], listed["id"].as_str().expect("an id"));
     assert_eq!(raw.headers["x-content-type-options"], "nosniff");
+    let on_lambda = api.respond(Call::new("GET", format!("{path}/raw"))).await;
+    let on_lambda = lambda_http::IntoResponse::into_response(on_lambda).await.into_body();
+    assert!(
+        matches!(on_lambda, lambda_http::Body::Binary(bytes) if bytes == body),
+        "a text would be decoded"
+    );
     for path in ["", "/raw"] {
         api.get(format!("/v1/events/evt_{}{path}", "0".repeat(40))).await.expect_problem(404, "not_found");
     }

@@ -1,1 +1,190 @@
+//! `infra/openapi.json` is written by hand, so it is held to what it describes.
 
+use domain::{EventType, Scope};
+use http::Code;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use support::{Answer, Api, Call, operations};
+
+fn document() -> Value {
+    serde_json::from_str(include_str!("../../../../infra/openapi.json")).expect("the document is JSON")
+}
+
+/// Method, path, and scope of all operations in the document.
+fn documented(document: &Value) -> BTreeSet<(String, String, Option<String>)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.iter().flat_map(|(path, item)| {
+        item.as_object().expect("a path item").iter().map(move |(method, operation)| {
+            let scope = operation["security"][0]["api_key"][0].as_str().map(str::to_owned);
+            (method.clone(), path.clone(), scope)
+        })
+    });
+    operations.collect()
+}
+
+#[test]
+fn the_document_has_exactly_the_operations_of_the_routers_with_their_scopes() {
+    let mut routed: BTreeSet<_> = operations()
+        .into_iter()
+        .map(|operation| {
+            let scope = operation.scope.map(|scope| scope.as_str().to_owned());
+            (operation.method, operation.path.to_owned(), scope)
+        })
+        .collect();
+    // The one route of the webhook function, whose answers are the providers' business.
+    routed.insert(("post".to_owned(), "/webhooks/{source_id}".to_owned(), None));
+    assert_eq!(documented(&document()), routed);
+}
+
+#[test]
+fn its_closed_lists_are_those_of_the_code() {
+    let document = document();
+    let listed = |pointer: &str| document.pointer(pointer).cloned().expect(pointer);
+    let codes: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(listed("/components/schemas/Problem/properties/code/enum"), json!(codes));
+    let types: Vec<_> = EventType::ALL.iter().map(|event_type| event_type.as_str()).collect();
+    assert_eq!(listed("/components/schemas/EventType/enum"), json!(types));
+    let scopes: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    assert_eq!(listed("/components/schemas/Scope/enum"), json!(scopes));
+}
+
+#[test]
+fn every_reference_in_it_leads_somewhere() {
+    fn check(document: &Value, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref") {
+                    let pointer = reference.as_str().and_then(|text| text.strip_prefix('#')).expect("local");
+                    assert!(document.pointer(pointer).is_some(), "{pointer}");
+                }
+                members.values().for_each(|member| check(document, member));
+            }
+            Value::Array(items) => items.iter().for_each(|item| check(document, item)),
+            _ => {}
+        }
+    }
+    let document = document();
+    check(&document, &document);
+}
+
+#[tokio::test]
+async fn it_is_served_and_every_operation_asks_for_its_key() {
+    let api = Api::start().await;
+    let served = api.send(Call::new("GET", "/openapi.json").no_key()).await;
+    assert_eq!(served.expect(200).json, document());
+    for (method, path, scope) in documented(&document()) {
+        let method: &'static str = match method.as_str() {
+            "get" => "GET",
+            "post" => "POST",
+            "put" => "PUT",
+            "delete" => "DELETE",
+            other => panic!("{other}"),
+        };
+        let path = path.replace("{code}", "not_found").replace("{", "").replace("}", "");
+        let answer = api.send(Call::new(method, &path).no_key()).await;
+        match scope {
+            Some(_) => _ = answer.expect_problem(401, "unauthorized"),
+            None if path.starts_with("/webhooks/") => _ = answer.expect_problem(404, "not_found"),
+            None => _ = answer.expect(200),
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_have_the_documented_shapes() {
+    let api = Api::start().await;
+    let source = api.new_source().await;
+    let data = json!({"id": "p1", "amount": 500, "currency": "EUR", "merchant_reference": "order-1"});
+    let endpoint = api.post("/v1/endpoints", &json!({"url": "http://127.0.0.1:9/"})).await;
+    api.event(&source, "msg_1", "payment.captured", &data).await;
+    api.event(&source, "msg_2", "invoice.paid", &json!({})).await;
+    while api.stack.dispatch().await.expect("the dispatcher runs") > 0 {}
+    let key = api.post("/v1/api-keys", &json!({"name": "k", "scopes": ["admin"]})).await;
+    let secrets = format!("/v1/sources/{}/secrets", source.id);
+    let secret = api.post(&secrets, &json!({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})).await;
+
+    let id_of = async |path: &str| api.get(path).await.data()[0]["id"].as_str().expect("an id").to_owned();
+    let payment = format!("/v1/payments/{}", id_of("/v1/payments").await);
+    let event = format!("/v1/events/{}", id_of("/v1/events").await);
+    let delivery = format!("/v1/deliveries/{}", id_of("/v1/deliveries").await);
+    let shapes = Shapes(document());
+    for (path, shape) in [
+        ("/v1/payments".to_owned(), "PaymentList"),
+        (payment.clone(), "Payment"),
+        (format!("{payment}/timeline"), "TimelineEntryList"),
+        ("/v1/events".to_owned(), "EventList"),
+        (event, "Event"),
+        ("/v1/endpoints".to_owned(), "EndpointList"),
+        (format!("/v1/endpoints/{}", endpoint.id()), "Endpoint"),
+        ("/v1/deliveries".to_owned(), "DeliveryList"),
+        (delivery.clone(), "Delivery"),
+        (format!("{delivery}/attempts"), "AttemptList"),
+        ("/v1/sources".to_owned(), "SourceList"),
+        (format!("/v1/sources/{}", source.id), "Source"),
+        (secrets, "SecretList"),
+        ("/v1/api-keys".to_owned(), "ApiKeyList"),
+        (format!("/v1/api-keys/{}", key.id()), "ApiKey"),
+        ("/errors".to_owned(), "ErrorList"),
+        ("/errors/not_found".to_owned(), "Error"),
+    ] {
+        shapes.check(shape, api.get(&path).await.expect(200));
+    }
+    shapes.check("CreatedEndpoint", &endpoint);
+    shapes.check("CreatedApiKey", &key);
+    shapes.check("Secret", &secret);
+    shapes.check("Problem", &api.get("/v1/payments?limit=0&colour=red").await);
+}
+
+/// As much of JSON Schema as the document uses for answers.
+struct Shapes(Value);
+
+impl Shapes {
+    #[track_caller]
+    fn check(&self, name: &str, answer: &Answer) {
+        let mut wrong = Vec::new();
+        self.value(&self.0["components"]["schemas"][name], &answer.json, name, &mut wrong);
+        assert!(wrong.is_empty(), "{wrong:#?} in {}", answer.json);
+    }
+
+    fn value(&self, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<String>) {
+        if let Some(pointer) = schema["$ref"].as_str() {
+            let schema = self.0.pointer(pointer.trim_start_matches('#')).expect("references lead somewhere");
+            return self.value(schema, value, at, wrong);
+        }
+        let is = |name: &Value| match name.as_str() {
+            Some("object") => value.is_object(),
+            Some("array") => value.is_array(),
+            Some("string") => value.is_string(),
+            Some("integer") => value.is_i64() || value.is_u64(),
+            Some("boolean") => value.is_boolean(),
+            Some("null") => value.is_null(),
+            _ => false,
+        };
+        let typed = match &schema["type"] {
+            Value::Array(names) => names.iter().any(is),
+            name => is(name),
+        };
+        if !typed {
+            wrong.push(format!("{at}: not of type {}", schema["type"]));
+        }
+        if schema["enum"].as_array().is_some_and(|allowed| !allowed.contains(value)) {
+            wrong.push(format!("{at}: {value} is not listed"));
+        }
+        for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+            self.value(&schema["items"], item, &format!("{at}/{index}"), wrong);
+        }
+        let Some(members) = value.as_object() else { return };
+        for name in schema["required"].as_array().into_iter().flatten() {
+            if !members.contains_key(name.as_str().expect("a name")) {
+                wrong.push(format!("{at}: {name} is missing"));
+            }
+        }
+        for (name, member) in members {
+            match (&schema["properties"][name], &schema["additionalProperties"]) {
+                (Value::Null, Value::Bool(false)) => wrong.push(format!("{at}: {name} is not documented")),
+                (Value::Null, others) => self.value(others, member, &format!("{at}/{name}"), wrong),
+                (schema, _) => self.value(schema, member, &format!("{at}/{name}"), wrong),
+            }
+        }
+    }
+}
