@@ -16,6 +16,8 @@ from receiver import Delivery, Receiver
 from stack import Stack, eventually
 
 STRIPE_SECRET = f"whsec_{secrets.token_hex(16)}"
+# The consumer keeps its list of endpoints this long: an endpoint gets the events that come in after that.
+CONSUMER_CACHE_SECONDS = 5.5
 STANDARD_SECRET = f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 
@@ -88,6 +90,7 @@ def endpoint(stack: Stack, receiver: Receiver):
         "POST", "/v1/endpoints", expect=201,
         json={"url": receiver.url + path, "name": "app", "event_types": ["*"], "sources": []},
     )  # fmt: skip
+    time.sleep(CONSUMER_CACHE_SECONDS)
     yield path, created["secret"]
     answer = stack.api("GET", f"/v1/endpoints/{created['id']}")
     assert "secret" not in answer, "an endpoint's secret is shown once, at its creation"

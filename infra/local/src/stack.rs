@@ -101,6 +101,8 @@ impl Stack {
         let Options { storage, public_url, admin_key, egress, clock, config_max_age, http_client } = options;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
+        // Nobody can hold a message yet: who did was killed with the process before.
+        engines.sqs.release_in_flight()?;
         let entropy = Entropy::system();
         let key = storage.secret_file("vault.key", || Vault::new_key_file(&entropy).expose().to_owned())?;
         let vault = Vault::key_file(&key, entropy.clone())?;

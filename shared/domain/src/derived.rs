@@ -4,6 +4,7 @@ use crate::{
     Currency, DisputeFunds, DisputeStage, Ledger, Operation, OperationKind, OperationState, VoidCause,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// How far a capture may exceed its authorisation before it counts as a contradiction. Card networks allow
 /// tips and overcapture up to 20 % without a new authorisation
@@ -90,6 +91,25 @@ pub struct Derived {
     /// A refund is in flight while the payment is disputed: the merchant may pay twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub double_loss_risk: bool,
+}
+
+/// Fields by name, with the values that they had.
+pub type FormerFields = Map<String, Value>;
+
+impl Derived {
+    /// The fields in which `after` differs, with the values that they have here; `null` where there was none.
+    pub fn changes_to(&self, after: &Derived) -> FormerFields {
+        let fields = |derived: &Derived| match serde_json::to_value(derived) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let (mut former, after) = (fields(self), fields(after));
+        for name in after.keys() {
+            former.entry(name.clone()).or_insert(Value::Null);
+        }
+        former.retain(|name, value| after.get(name).unwrap_or(&Value::Null) != value);
+        former
+    }
 }
 
 impl Ledger {

@@ -23,7 +23,7 @@ mod view;
 
 pub use api_key::{ApiKey, Scope};
 pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind};
-pub use derived::{Derived, DisputeStatus, Integrity, PaymentStatus, RefundStatus};
+pub use derived::{Derived, DisputeStatus, FormerFields, Integrity, PaymentStatus, RefundStatus};
 pub use endpoint::{Endpoint, EndpointFormat, EndpointStatus};
 pub use event::{Effect, Event, EventType, IgnoredReason, VerifiedBy};
 pub use filter::{EventTypePattern, InvalidPattern};

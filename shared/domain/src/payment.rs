@@ -1,7 +1,7 @@
 //! One payment as it is stored: its ledger, and the record of what arrived when.
 
 use crate::{
-    Derived, Effect, EventId, EventType, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
+    Effect, EventId, EventType, FormerFields, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
     PaymentStatus, SourceId, VerifiedBy, serde_time,
 };
 use jiff::Timestamp;
@@ -50,9 +50,12 @@ pub struct Transition {
     pub created_at: Timestamp,
     #[serde(with = "serde_time")]
     pub updated_at: Timestamp,
-    /// The derived fields before the event; absent where the event created the payment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Derived>,
+    /// The event created the payment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opens: bool,
+    /// The derived fields that the event changed, with their former values; empty where it created the payment.
+    #[serde(default, skip_serializing_if = "FormerFields::is_empty")]
+    pub previous: FormerFields,
     /// The ledger after the event.
     pub after: Ledger,
 }
@@ -101,14 +104,20 @@ impl Payment {
             VerifiedBy::Signature | VerifiedBy::Api => self.ledger.apply(said_by, notification),
         } | (event != said_by && self.ledger.mark_conflict(said_by));
         if !learned {
-            return self.transition(Effect::Ignored, Some(IgnoredReason::NothingNew), before);
+            return self.transition(
+                Effect::Ignored,
+                Some(IgnoredReason::NothingNew),
+                Some(FormerFields::new()),
+            );
         }
         self.updated_at = self.updated_at.max(received_at);
-        if before.as_ref() != Some(&self.ledger.derive()) {
+        let after = self.ledger.derive();
+        if before.as_ref() != Some(&after) {
             self.state_version += 1;
         }
+        let previous = before.map(|before| before.changes_to(&after));
         let effect = if verified_by == VerifiedBy::None { Effect::Unverified } else { Effect::Applied };
-        let transition = self.transition(effect, None, before);
+        let transition = self.transition(effect, None, previous);
         self.outbox.push(OutboxEntry {
             event: event.clone(),
             digest: notification.digest(),
@@ -121,7 +130,7 @@ impl Payment {
         &self,
         effect: Effect,
         reason: Option<IgnoredReason>,
-        before: Option<Derived>,
+        previous: Option<FormerFields>,
     ) -> Transition {
         Transition {
             effect,
@@ -129,7 +138,8 @@ impl Payment {
             state_version: self.state_version,
             created_at: self.created_at,
             updated_at: self.updated_at,
-            before,
+            opens: previous.is_none(),
+            previous: previous.unwrap_or_default(),
             after: self.ledger.clone(),
         }
     }
@@ -149,16 +159,15 @@ impl Transition {
 
     /// The events that we raise ourselves because of this transition.
     pub fn raised(&self) -> Vec<EventType> {
-        let before = self.before.clone().unwrap_or_default();
         let after = self.after.derive();
-        let conflicted =
-            before.integrity != Integrity::Conflicted && after.integrity == Integrity::Conflicted;
-        let at_risk = !before.double_loss_risk && after.double_loss_risk;
+        // What is so now, and was not before: because it changed, or because there was nothing before.
+        let is_new =
+            |field: &str| self.effect != Effect::Ignored && (self.opens || self.previous.contains_key(field));
+        let conflicted = after.integrity == Integrity::Conflicted && is_new("integrity");
+        let at_risk = after.double_loss_risk && is_new("double_loss_risk");
         [(conflicted, EventType::PaymentConflicted), (at_risk, EventType::PaymentDoubleLossRisk)]
             .into_iter()
-            .filter_map(|(raised, event_type)| {
-                (raised && self.effect != Effect::Ignored).then_some(event_type)
-            })
+            .filter_map(|(raised, event_type)| raised.then_some(event_type))
             .collect()
     }
 }

@@ -3,12 +3,11 @@
 
 use crate::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, Derived, DisputeStage, Effect, EndpointId, Event, EventId,
-    EventType, IgnoredReason, Ledger, OperationKind, OperationState, Payment, PaymentId, SecretId, SourceId,
-    VerifiedBy, serde_time, serde_time_option,
+    EventType, FormerFields, IgnoredReason, Ledger, OperationKind, OperationState, Payment, PaymentId,
+    SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 #[derive(Debug, Clone, Serialize)]
 pub struct PaymentView {
@@ -108,7 +107,7 @@ pub struct StandardData {
     pub payment: Option<PaymentView>,
     /// The fields that this event changed, with their former values; `null` where there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Map<String, Value>>,
+    pub previous: Option<FormerFields>,
 }
 
 impl From<&Payment> for PaymentView {
@@ -189,29 +188,13 @@ impl From<&Event> for StandardPayload {
                 updated_at: transition.updated_at,
                 operations: operations(&transition.after),
             });
-        let previous = event.transition.as_ref().map(|transition| match &transition.before {
-            Some(before) => changed_fields(before, &transition.after.derive()),
-            None => Map::new(),
-        });
+        let previous = event.transition.as_ref().map(|transition| transition.previous.clone());
         Self {
             event_type: event.event_type,
             timestamp: event.notification.occurred_at.unwrap_or(event.received_at),
             data: StandardData { event: EventView::from(event), payment, previous },
         }
     }
-}
-
-fn changed_fields(before: &Derived, after: &Derived) -> Map<String, Value> {
-    let fields = |derived: &Derived| match serde_json::to_value(derived) {
-        Ok(Value::Object(fields)) => fields,
-        _ => Map::new(),
-    };
-    let (mut before, after) = (fields(before), fields(after));
-    for name in after.keys() {
-        before.entry(name.clone()).or_insert(Value::Null);
-    }
-    before.retain(|name, former| after.get(name).unwrap_or(&Value::Null) != former);
-    before
 }
 
 /// By kind, then by the time at which each reached its state.

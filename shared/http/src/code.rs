@@ -72,7 +72,7 @@ codes! {
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side"
         "The cause is in the log under the problem's `request_id`.",
     Unavailable "unavailable" SERVICE_UNAVAILABLE "A service that we need does not answer"
-        "Nothing is known to have changed. Try again after the seconds in `Retry-After`.",
+        "Whether the request had its effect is not known. Try again after the seconds in `Retry-After`; before a second POST, look whether the first one made the object.",
 }
 
 impl Code {

@@ -90,6 +90,7 @@ impl Vault {
                 let (wrapped, ciphertext) = sealed
                     .strip_prefix("k1.")
                     .and_then(|rest| rest.split_once('.'))
+                    .filter(|(wrapped, _)| !wrapped.is_empty()) // which KMS would call an invalid request
                     .ok_or(VaultError::Unopenable)?;
                 let wrapped = BASE64.decode(wrapped.as_bytes()).map_err(|_| VaultError::Unopenable)?;
                 let data_key = client
@@ -100,7 +101,12 @@ impl Vault {
                     .send()
                     .await
                     .map_err(|error| match error.as_service_error() {
-                        Some(service) if service.is_invalid_ciphertext_exception() => VaultError::Unopenable,
+                        Some(service)
+                            if service.is_invalid_ciphertext_exception()
+                                || service.is_incorrect_key_exception() =>
+                        {
+                            VaultError::Unopenable
+                        }
                         _ => unavailable("Decrypt")(error),
                     })?;
                 decrypt(&to_key(data_key.plaintext())?, owner, ciphertext)

@@ -53,7 +53,8 @@ impl Store {
         Ok(committed.collect())
     }
 
-    /// AP11: commits an event. Tells whether it is this call that did; a repeat changes nothing.
+    /// AP11: commits an event. Tells whether it is this call that did; a repeat changes nothing. The
+    /// notification's facts are not kept.
     ///
     /// `opens_payment`: the event is the first of its payment, whose own entry in the listing by time stands
     /// for both, which saves a write.
@@ -63,7 +64,10 @@ impl Store {
         raw: Option<&RawEvent>,
         opens_payment: bool,
     ) -> Result<bool, StoreError> {
-        let head = Head { event, meta: raw.map(|raw| &raw.meta) };
+        // The facts can be read from the body again; what became of them is in the transition.
+        let mut event_head = event.clone();
+        event_head.notification.facts.clear();
+        let head = Head { event: event_head, meta: raw.map(|raw| &raw.meta) };
         let head = serde_json::to_vec(&head).expect("plain data serialises");
         let mut plain = u32::try_from(head.len()).map_err(|_| StoreError::TooLarge)?.to_be_bytes().to_vec();
         plain.extend_from_slice(&head);

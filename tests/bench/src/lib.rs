@@ -12,8 +12,25 @@ pub fn token(seed: &str) -> String {
     text.replace(['-', '_'], "x")[..24].to_owned()
 }
 
-/// A Stripe charge, whole: about 2.7 KiB, so that its event has about 3 KiB.
-pub fn stripe_charge(payment: &str, refunded: i64) -> Value {
+/// A Stripe charge, whole. Its event has 2.6 KiB, or 2.9 KiB with `metadata` as a shop may set it.
+pub fn stripe_charge(payment: &str, refunded: i64, metadata: bool) -> Value {
+    let mut charge = bare_charge(payment, refunded);
+    if metadata {
+        charge["metadata"] = json!({
+            "basket_id": token(&format!("basket{payment}")),
+            "channel": "web",
+            "delivery": "home, between 9 and 12",
+            "items": "2 × coffee beans 1 kg; 1 × grinder, hand-operated, steel",
+            "order_id": token(&format!("order{payment}"))[..12].to_owned(),
+            "shop": "example-shop-fr",
+            "terms_accepted": "2026-11-22T11:58:21Z, version 14",
+            "visitor": token(&format!("visitor{payment}")),
+        });
+    }
+    charge
+}
+
+fn bare_charge(payment: &str, refunded: i64) -> Value {
     let id = |prefix: &str| format!("{prefix}_{}", token(&format!("{prefix}{payment}")));
     json!({
         "id": id("ch"),
@@ -35,12 +52,12 @@ pub fn stripe_charge(payment: &str, refunded: i64) -> Value {
             "phone": null,
             "tax_id": null
         },
-        "calculated_statement_descriptor": "EXAMPLE SHOP",
+        "calculated_statement_descriptor": "EXAMPLE SHOP* 4711",
         "captured": true,
         "created": 1_795_348_740,
         "currency": "eur",
         "customer": id("cus"),
-        "description": format!("Order {}", &token(&format!("order{payment}"))[..8]),
+        "description": format!("Order {} at Example Shop, thank you", &token(&format!("order{payment}"))[..8]),
         "destination": null,
         "dispute": null,
         "disputed": false,
@@ -49,7 +66,7 @@ pub fn stripe_charge(payment: &str, refunded: i64) -> Value {
         "failure_message": null,
         "fraud_details": {},
         "livemode": true,
-        "metadata": { "order_id": token(&format!("order{payment}"))[..12].to_owned(), "channel": "web" },
+        "metadata": { "order_id": token(&format!("order{payment}"))[..12].to_owned() },
         "on_behalf_of": null,
         "order": null,
         "outcome": {

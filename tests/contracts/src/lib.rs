@@ -2,7 +2,8 @@
 //!
 //! The checks in `tests/it` say what Payrelay relies on. Running the same checks over two independent
 //! engines is what makes either credible: where both agree with AWS's documentation, so does our reading of
-//! it. Where an engine is known to differ from AWS, [`Engine::known_differences`] names the check and the
+//! it. The same holds for `store`, `queue` and the vault, whose checks stand beside those of the engines that they
+//! run on. Where an engine is known to differ from AWS, [`Engine::known_differences`] names the check and the
 //! reason; the check is then shown as ignored for that engine and runs for the others.
 
 mod embedded;
@@ -24,13 +25,13 @@ pub const MINISTACK_URL: &str = "PAYRELAY_MINISTACK_URL";
 /// A check that an engine is known to fail.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownDifference {
-    /// The check, as `sqs::name` or `dynamodb::name`.
+    /// The check, as `area::name`.
     pub check: &'static str,
     /// What the engine does instead of what AWS does.
     pub reason: &'static str,
 }
 
-/// Where to reach SQS and DynamoDB.
+/// Where to reach SQS, DynamoDB and KMS.
 #[derive(Debug, Clone)]
 pub struct Engine {
     /// Shown with each check.
@@ -39,6 +40,8 @@ pub struct Engine {
     pub sqs_url: String,
     /// DynamoDB endpoint.
     pub dynamodb_url: String,
+    /// KMS endpoint, of an engine that has one.
+    pub kms_url: Option<String>,
     /// The checks not to run, each with its reason.
     pub known_differences: &'static [KnownDifference],
 }
@@ -52,7 +55,8 @@ impl Engine {
         Some(Self {
             name: "ministack",
             sqs_url: url.clone(),
-            dynamodb_url: url,
+            dynamodb_url: url.clone(),
+            kms_url: Some(url),
             known_differences: MINISTACK_DIFFERENCES,
         })
     }
@@ -98,6 +102,8 @@ pub struct Clients {
     pub sqs: aws_sdk_sqs::Client,
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// KMS, where the engine has it.
+    pub kms: Option<aws_sdk_kms::Client>,
     /// For the check's queues and tables.
     pub name: String,
 }
@@ -121,6 +127,16 @@ impl Clients {
             .credentials_provider(credentials.clone())
             .retry_config(RetryConfig::disabled())
             .http_client(http.clone());
+        let kms = engine.kms_url.as_ref().map(|url| {
+            aws_sdk_kms::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::from_static("us-east-1"))
+                .endpoint_url(url)
+                .credentials_provider(credentials.clone())
+                .retry_config(RetryConfig::disabled())
+                .http_client(http.clone())
+                .build()
+        });
         let dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
@@ -131,6 +147,7 @@ impl Clients {
         Self {
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            kms: kms.map(aws_sdk_kms::Client::from_conf),
             name: unique_name(),
         }
     }

@@ -3,4 +3,5 @@
 mod documents;
 mod events;
 mod openapi;
+mod outage;
 mod payments;

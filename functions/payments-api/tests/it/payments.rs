@@ -117,11 +117,12 @@ async fn the_timeline_tells_what_happened_in_the_order_in_which_it_did() {
     let body = |kind: &str, minutes, data: Value| {
         json!({"type": kind, "timestamp": at(minutes), "data": data}).to_string()
     };
-    // The capture arrives first, then what happened before it, then the capture once more as another event.
+    // The capture arrives first, then what happened before it, then an older word on the capture.
     let data = json!({"id": "p1", "amount": 500, "currency": "EUR"});
     let capture = body("payment.captured", 1, data.clone());
-    let authorization = body("payment.authorized", 2, data);
-    for (id, body) in [("msg_2", &capture), ("msg_1", &authorization), ("msg_3", &capture)] {
+    let authorization = body("payment.authorized", 3, data.clone());
+    let older = body("payment.captured", 2, data);
+    for (id, body) in [("msg_3", &capture), ("msg_1", &authorization), ("msg_2", &older)] {
         api.webhook(&source, id, body.as_bytes()).await;
         api.advance(SignedDuration::from_millis(1));
     }
@@ -138,8 +139,8 @@ async fn the_timeline_tells_what_happened_in_the_order_in_which_it_did() {
         told,
         [
             (Some("msg_1"), Some("applied"), None),
-            (Some("msg_2"), Some("applied"), None),
-            (Some("msg_3"), Some("ignored"), Some("nothing_new")),
+            (Some("msg_2"), Some("ignored"), Some("nothing_new")),
+            (Some("msg_3"), Some("applied"), None),
         ]
     );
     assert_eq!(timeline[0]["deliveries"][0]["endpoint"], endpoint);

@@ -233,6 +233,14 @@ pub(super) fn next_visible_ms(
     Ok(next)
 }
 
+/// Makes the messages in flight of all queues visible. Their receives still count.
+pub(super) fn release_in_flight(tx: &Transaction<'_>, now_ms: i64) -> Result<usize, Error> {
+    let released = tx
+        .prepare_cached("UPDATE messages SET visible_ms = ?1 WHERE visible_ms > ?1 AND receives > 0")?
+        .execute([now_ms])?;
+    Ok(released)
+}
+
 /// Stores a checked message and returns its id.
 pub(super) fn send(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, draft: &Draft) -> Result<String, Error> {
     draft.check(queue.settings.max_bytes)?;

@@ -117,6 +117,19 @@ impl Sqs {
         self.write(|tx, now_ms| engine::next_visible_ms(tx, now_ms, &engine::find_queue(tx, name)?))
     }
 
+    /// Makes every message in flight visible again, and tells how many: for a stack that starts, because
+    /// whoever had received them ended with the process before. Waiting for their visibility timeouts would
+    /// hold them back for minutes. Their receives still count, so a message that kills its receiver again and
+    /// again ends in the dead-letter queue.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database fails.
+    pub fn release_in_flight(&self) -> Result<usize, Error> {
+        let released = self.write(|tx, now_ms| engine::release_in_flight(tx, now_ms))?;
+        self.changed.notify_waiters();
+        Ok(released)
+    }
+
     /// Runs `act` in a transaction that is committed if it succeeds. Reads go the same way: expired messages
     /// are deleted on sight, so hardly any operation is a pure read.
     ///

@@ -199,6 +199,33 @@ async fn queues_and_messages_survive_a_process_that_is_killed() {
 }
 
 #[tokio::test]
+async fn what_was_in_flight_when_its_receivers_ended_is_released_and_nothing_else() {
+    let policy = json!({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": 2}).to_string();
+    let bench = Bench::new(&[("RedrivePolicy", &policy)]);
+    bench.ok("SendMessage", json!({"QueueUrl": URL, "MessageBody": "later", "DelaySeconds": 60})).await;
+    for body in ["received", "waiting"] {
+        bench.send(body, None).await;
+    }
+    assert_eq!(bench.bodies(1).await, ["received"]);
+    assert_eq!(bench.depth(), (1, 1, 1));
+    assert_eq!(bench.sqs.release_in_flight().unwrap(), 1);
+    assert_eq!(bench.depth(), (2, 0, 1));
+    let received = bench.receive("orders", 10).await;
+    let counts = received.iter().map(|message| {
+        (
+            message["Body"].as_str().unwrap(),
+            message["Attributes"]["ApproximateReceiveCount"].as_str().unwrap(),
+        )
+    });
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [("received", "2"), ("waiting", "1")]);
+    bench.sqs.release_in_flight().unwrap();
+    assert_eq!(bench.bodies(10).await, ["waiting"], "the other was received too often");
+    assert_eq!(bench.receive("dead", 10).await.len(), 1);
+}
+
+#[tokio::test]
 async fn errors_have_the_shape_and_the_query_code_that_sdks_look_at() {
     let bench = Bench::new(&[]);
     let missing = json!({"QueueUrl": "http://localhost/000000000000/missing", "MessageBody": "x"});

@@ -48,8 +48,9 @@ fn a_repeat_before_its_event_is_committed_gives_the_recorded_transition() {
     let capture = notification("b", OperationKind::Capture, 400);
     let first = payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(1));
     let second = payment.record(&event("b"), &event("b"), &capture, VerifiedBy::Signature, at(2));
-    assert_eq!((first.effect, first.state_version, first.before.is_none()), (Effect::Applied, 1, true));
+    assert_eq!((first.effect, first.state_version, first.opens), (Effect::Applied, 1, true));
     assert_eq!((second.effect, second.state_version), (Effect::Applied, 2));
+    assert_eq!(second.previous.get("amount_captured"), Some(&0.into()));
     let written = payment.clone();
     assert_eq!(payment.record(&event("a"), &event("a"), &authorize, VerifiedBy::Signature, at(3)), first);
     assert_eq!(payment, written);

@@ -1,4 +1,5 @@
-//! What Payrelay relies on in SQS and DynamoDB, checked over every engine that stands in for them.
+//! What Payrelay relies on in SQS, DynamoDB and KMS, and what its own crates make of them (`store`, `queue`, the
+//! vault), checked over every engine that stands in for AWS.
 //!
 //! `cargo test -p contracts` checks the embedded engines. With `PAYRELAY_MINISTACK_URL` set, the same checks
 //! also run against that ministack.
@@ -11,6 +12,14 @@ mod sqs;
 mod sqs_limits;
 mod sqs_redelivery;
 
+mod queue_sending;
+mod samples;
+mod store_config;
+mod store_deliveries;
+mod store_events;
+mod store_payments;
+mod vault;
+
 use std::pin::Pin;
 use std::process::ExitCode;
 
@@ -19,7 +28,7 @@ use libtest_mimic::{Arguments, Trial};
 
 type Run = fn(Clients) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// A check by its name, `sqs::…` or `dynamodb::…`.
+/// A check by its name, `area::…`.
 struct Check {
     name: &'static str,
     run: Run,
@@ -58,9 +67,17 @@ fn main() -> ExitCode {
 }
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    [sqs::CHECKS, sqs_limits::CHECKS, sqs_redelivery::CHECKS, dynamodb::CHECKS, dynamodb_queries::CHECKS]
-        .into_iter()
-        .flatten()
+    let engines =
+        [sqs::CHECKS, sqs_limits::CHECKS, sqs_redelivery::CHECKS, dynamodb::CHECKS, dynamodb_queries::CHECKS];
+    let ours = [
+        queue_sending::CHECKS,
+        store_config::CHECKS,
+        store_deliveries::CHECKS,
+        store_events::CHECKS,
+        store_payments::CHECKS,
+        vault::CHECKS,
+    ];
+    engines.into_iter().chain(ours).flatten()
 }
 
 fn trial(engine: &Engine, check: &'static Check) -> Trial {

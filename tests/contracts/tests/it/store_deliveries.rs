@@ -1,0 +1,153 @@
+//! Deliveries and the index of those that are due.
+
+use contracts::Clients;
+use domain::{Delivery, DeliveryId, DeliveryStatus, EventType};
+use jiff::Timestamp;
+use store::{DUE_SHARDS, Due, DueClaim, Store, StoreError};
+
+use crate::samples::{at, endpoint_id, event, store};
+
+crate::checks!["store":
+    a_delivery_is_written_at_the_revision_that_was_read_and_at_no_other,
+    the_deliveries_of_an_event_are_found_without_those_of_its_neighbours,
+    what_is_due_comes_oldest_first_and_not_before_its_time,
+    a_delivery_leaves_the_due_index_when_it_is_written_without_a_time,
+    a_due_entry_is_moved_by_one_of_two,
+    a_due_entry_of_a_delivery_that_is_done_is_gone,
+    a_moved_entry_does_not_stand_in_the_way_of_the_next_write,
+];
+
+/// Of the event `key` of the first payment, to one of two endpoints.
+fn delivery(key: &str, endpoint: u64) -> Delivery {
+    let event = event(1, key, at(0)).id;
+    Delivery {
+        id: DeliveryId::derive(&event, &endpoint_id(endpoint)),
+        event,
+        endpoint: endpoint_id(endpoint),
+        event_type: EventType::PaymentCaptured,
+        status: DeliveryStatus::Retrying,
+        created_at: at(0),
+        next_attempt_at: None,
+        attempts: Vec::new(),
+    }
+}
+
+/// What is due by then in all shards.
+async fn due(store: &Store, now: Timestamp, limit: usize) -> Vec<Due> {
+    let mut all = Vec::new();
+    for shard in 0..DUE_SHARDS {
+        let due = store.due_deliveries(shard, now, limit).await.unwrap();
+        assert!(due.len() <= limit);
+        assert!(due.is_sorted_by_key(|due| due.due_at), "{due:?}");
+        all.extend(due);
+    }
+    all
+}
+
+async fn a_delivery_is_written_at_the_revision_that_was_read_and_at_no_other(clients: Clients) {
+    let store = store(&clients).await;
+    let mut delivery = delivery("first", 1);
+    assert_eq!(store.delivery(&delivery.id).await.unwrap(), None);
+    assert!(matches!(store.put_delivery(&delivery, 1, None).await, Err(StoreError::Conflict)));
+    assert_eq!(store.put_delivery(&delivery, 0, None).await.unwrap(), 1);
+    assert!(matches!(store.put_delivery(&delivery, 0, None).await, Err(StoreError::Conflict)));
+    delivery.status = DeliveryStatus::Succeeded;
+    assert_eq!(store.put_delivery(&delivery, 1, None).await.unwrap(), 2);
+    assert!(matches!(store.put_delivery(&delivery, 1, None).await, Err(StoreError::Conflict)));
+    let stored = store.delivery(&delivery.id).await.unwrap().unwrap();
+    assert_eq!((stored.delivery, stored.revision), (delivery, 2));
+}
+
+async fn the_deliveries_of_an_event_are_found_without_those_of_its_neighbours(clients: Clients) {
+    let store = store(&clients).await;
+    let mut ids = Vec::new();
+    for endpoint in 1..=2 {
+        for key in ["first", "second"] {
+            store.put_delivery(&delivery(key, endpoint), 0, None).await.unwrap();
+        }
+        ids.push(delivery("first", endpoint).id);
+    }
+    ids.sort();
+    let found = store.event_deliveries(&delivery("first", 1).event).await.unwrap();
+    assert_eq!(found.into_iter().map(|found| found.delivery.id).collect::<Vec<_>>(), ids);
+    assert_eq!(store.event_deliveries(&event(2, "first", at(0)).id).await.unwrap(), []);
+    let unknown = delivery("third", 1).id;
+    let found = store.deliveries_by_id(ids.iter().chain([&unknown])).await.unwrap();
+    assert_eq!(found.len(), 2);
+}
+
+async fn what_is_due_comes_oldest_first_and_not_before_its_time(clients: Clients) {
+    let store = store(&clients).await;
+    let mut expected = Vec::new();
+    for number in 0..20 {
+        let delivery = delivery(&number.to_string(), 1);
+        let due_at = at(number * 1000 % 7000);
+        store.put_delivery(&delivery, 0, Some(due_at)).await.unwrap();
+        expected.push(Due { delivery: delivery.id, due_at });
+    }
+    let sorted = |mut due: Vec<Due>| {
+        due.sort_by(|a, b| (a.due_at, &a.delivery).cmp(&(b.due_at, &b.delivery)));
+        due
+    };
+    assert_eq!(due(&store, at(-1), 100).await, []);
+    assert_eq!(sorted(due(&store, at(6000), 100).await), sorted(expected.clone()));
+    expected.retain(|due| due.due_at <= at(3000));
+    assert_eq!(sorted(due(&store, at(3000), 100).await), sorted(expected.clone()));
+    let first = due(&store, at(6000), 1).await;
+    assert!(first.len() > 1, "twenty deliveries stand in more than one shard");
+    for shard in 0..DUE_SHARDS {
+        let all = store.due_deliveries(shard, at(6000), 100).await.unwrap();
+        assert_eq!(store.due_deliveries(shard, at(6000), 1).await.unwrap().first(), all.first());
+    }
+}
+
+async fn a_delivery_leaves_the_due_index_when_it_is_written_without_a_time(clients: Clients) {
+    let store = store(&clients).await;
+    let delivery = delivery("first", 1);
+    store.put_delivery(&delivery, 0, None).await.unwrap();
+    assert_eq!(due(&store, at(9000), 10).await, []);
+    store.put_delivery(&delivery, 1, Some(at(1000))).await.unwrap();
+    assert_eq!(due(&store, at(9000), 10).await, [Due { delivery: delivery.id.clone(), due_at: at(1000) }]);
+    store.put_delivery(&delivery, 2, Some(at(2000))).await.unwrap();
+    assert_eq!(due(&store, at(9000), 10).await, [Due { delivery: delivery.id.clone(), due_at: at(2000) }]);
+    store.put_delivery(&delivery, 3, None).await.unwrap();
+    assert_eq!(due(&store, at(9000), 10).await, []);
+}
+
+async fn a_due_entry_is_moved_by_one_of_two(clients: Clients) {
+    let store = store(&clients).await;
+    let delivery = delivery("first", 1);
+    store.put_delivery(&delivery, 0, Some(at(1000))).await.unwrap();
+    let seen = due(&store, at(1000), 10).await.remove(0);
+    let (one, other) = tokio::join!(store.move_due(&seen, at(5000)), store.move_due(&seen, at(6000)));
+    let claims = [one.unwrap(), other.unwrap()];
+    assert_eq!(claims.iter().filter(|&&claim| claim == DueClaim::Moved).count(), 1, "{claims:?}");
+    assert_eq!(due(&store, at(4999), 10).await, []);
+    let moved = due(&store, at(9000), 10).await;
+    let to = if claims[0] == DueClaim::Moved { at(5000) } else { at(6000) };
+    assert_eq!(moved, [Due { delivery: delivery.id, due_at: to }]);
+}
+
+async fn a_due_entry_of_a_delivery_that_is_done_is_gone(clients: Clients) {
+    let store = store(&clients).await;
+    let delivery = delivery("first", 1);
+    let seen = Due { delivery: delivery.id.clone(), due_at: at(1000) };
+    assert_eq!(store.move_due(&seen, at(5000)).await.unwrap(), DueClaim::Gone, "it was never stored");
+    assert_eq!(store.delivery(&delivery.id).await.unwrap(), None, "moving makes no item");
+    store.put_delivery(&delivery, 0, Some(at(1000))).await.unwrap();
+    store.put_delivery(&delivery, 1, None).await.unwrap();
+    assert_eq!(store.move_due(&seen, at(5000)).await.unwrap(), DueClaim::Gone);
+    assert_eq!(due(&store, at(9000), 10).await, []);
+}
+
+async fn a_moved_entry_does_not_stand_in_the_way_of_the_next_write(clients: Clients) {
+    let store = store(&clients).await;
+    let delivery = delivery("first", 1);
+    store.put_delivery(&delivery, 0, Some(at(1000))).await.unwrap();
+    let read = store.delivery(&delivery.id).await.unwrap().unwrap();
+    let seen = due(&store, at(1000), 10).await.remove(0);
+    assert_eq!(store.move_due(&seen, at(5000)).await.unwrap(), DueClaim::Moved);
+    assert_eq!(store.delivery(&delivery.id).await.unwrap().as_ref(), Some(&read));
+    store.put_delivery(&delivery, read.revision, None).await.unwrap();
+    assert_eq!(due(&store, at(9000), 10).await, []);
+}

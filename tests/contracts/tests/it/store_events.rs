@@ -1,0 +1,177 @@
+//! Events: committed once, kept byte for byte, found by payment and by time.
+
+use std::collections::BTreeSet;
+
+use contracts::Clients;
+use data_encoding::BASE64;
+use domain::{DeliveryId, Event, EventId};
+use store::{Store, StoreError};
+
+use crate::samples::{
+    at, endpoint_id, event, event_without_payment, incompressible, meta, payment, payment_id, raw, store,
+    walk,
+};
+
+/// The largest body of a webhook that is taken.
+const MAX_BODY_BYTES: usize = 512 * 1024;
+
+crate::checks!["store":
+    an_event_is_committed_by_the_first_call_alone,
+    an_event_that_we_raised_ourselves_has_no_request,
+    a_request_comes_back_byte_for_byte,
+    a_body_of_the_largest_size_fits_unless_it_can_not_be_compressed,
+    committed_events_are_told_from_others_in_any_number,
+    the_events_of_a_payment_come_in_pages_without_those_of_others,
+    events_are_listed_newest_first_and_the_first_of_a_payment_once,
+    the_event_of_a_delivery_that_was_never_attempted_is_found,
+];
+
+async fn commit(store: &Store, event: &Event) {
+    assert!(store.commit_event(event, Some(&raw("{}")), false).await.unwrap());
+}
+
+async fn an_event_is_committed_by_the_first_call_alone(clients: Clients) {
+    let store = store(&clients).await;
+    let event = event(1, "first", at(0));
+    assert!(store.event(&event.id).await.unwrap().is_none());
+    assert!(store.commit_event(&event, Some(&raw("as it was")), false).await.unwrap());
+    for _ in 0..2 {
+        assert!(!store.commit_event(&event, Some(&raw("otherwise")), false).await.unwrap());
+    }
+    let record = store.event(&event.id).await.unwrap().unwrap();
+    assert_eq!(record.event, event);
+    assert_eq!(record.raw.unwrap().body, b"as it was");
+}
+
+async fn an_event_that_we_raised_ourselves_has_no_request(clients: Clients) {
+    let store = store(&clients).await;
+    let event = event(1, "raised", at(0));
+    assert!(store.commit_event(&event, None, false).await.unwrap());
+    let record = store.event(&event.id).await.unwrap().unwrap();
+    assert_eq!(record.event, event);
+    assert!(record.raw.is_none());
+}
+
+async fn a_request_comes_back_byte_for_byte(clients: Clients) {
+    let store = store(&clients).await;
+    let bodies = [
+        Vec::new(),
+        b"{\"spaces\" :\t1.10,\r\n \"again\": 1.1}\n".to_vec(),
+        (0..=255).collect(),
+        vec![0; 100_000],
+        incompressible(100_000),
+    ];
+    let mut ids = Vec::new();
+    for (number, body) in bodies.iter().enumerate() {
+        let event = event(1, &number.to_string(), at(0));
+        assert!(store.commit_event(&event, Some(&raw(body.clone())), false).await.unwrap());
+        let request = store.event(&event.id).await.unwrap().unwrap().raw.unwrap();
+        assert_eq!((request.meta, &request.body), (meta(), body));
+        ids.push(event.id);
+    }
+    let unknown = event(1, "unknown", at(0)).id;
+    let found = store.events_by_id(ids.iter().chain([&unknown])).await.unwrap();
+    assert_eq!(found.len(), bodies.len());
+    for (id, body) in ids.iter().zip(&bodies) {
+        assert_eq!(found[id].raw.as_ref().map(|request| &request.body), Some(body));
+    }
+}
+
+async fn a_body_of_the_largest_size_fits_unless_it_can_not_be_compressed(clients: Clients) {
+    let store = store(&clients).await;
+    // The hardest JSON there is: one text in base64.
+    let filling = BASE64.encode(&incompressible(MAX_BODY_BYTES));
+    let mut text = format!(r#"{{"data":"{filling}"#);
+    text.truncate(MAX_BODY_BYTES - 2);
+    let text = raw(text + r#""}"#);
+    let fits = event(1, "text", at(0));
+    assert!(store.commit_event(&fits, Some(&text), false).await.unwrap());
+    let record = store.event(&fits.id).await.unwrap().unwrap();
+    assert!(record.raw.unwrap().body == text.body);
+
+    let too_large = event(1, "bytes", at(0));
+    let bytes = raw(incompressible(MAX_BODY_BYTES));
+    let refused = store.commit_event(&too_large, Some(&bytes), false).await;
+    assert!(matches!(refused, Err(StoreError::TooLarge)), "{refused:?}");
+    assert!(store.event(&too_large.id).await.unwrap().is_none());
+}
+
+async fn committed_events_are_told_from_others_in_any_number(clients: Clients) {
+    let store = store(&clients).await;
+    let events: Vec<Event> = (0..130).map(|number| event(number, "first", at(0))).collect();
+    for event in &events[..115] {
+        commit(&store, event).await;
+    }
+    for consistent in [false, true] {
+        let committed = store.committed_events(events.iter().map(|event| &event.id), consistent).await;
+        let committed = committed.unwrap();
+        assert_eq!(committed.len(), 115);
+        assert!(events[..115].iter().all(|event| committed[&event.id] == event.notification.digest()));
+    }
+    assert!(store.committed_events([], false).await.unwrap().is_empty());
+}
+
+async fn the_events_of_a_payment_come_in_pages_without_those_of_others(clients: Clients) {
+    let store = store(&clients).await;
+    store.put_payment(&payment(1, at(0)), 0).await.unwrap();
+    let keys: Vec<String> = (0..7).map(|number| number.to_string()).collect();
+    let mut ids: Vec<EventId> = Vec::new();
+    for key in &keys {
+        commit(&store, &event(1, key, at(0))).await;
+        commit(&store, &event(2, key, at(0))).await;
+        ids.push(event(1, key, at(0)).id);
+    }
+    ids.sort();
+    for limit in [1, 3, 7, 100] {
+        let listed =
+            walk(limit, async |page| store.payment_events(&payment_id(1), &page).await.unwrap()).await;
+        let listed: Vec<EventId> = listed.into_iter().map(|record| record.event.id).collect();
+        assert_eq!(listed, ids, "pages of {limit}");
+    }
+    assert_eq!(store.all_payment_events(&payment_id(1)).await.unwrap().len(), 7);
+    assert!(store.all_payment_events(&payment_id(3)).await.unwrap().is_empty());
+}
+
+async fn events_are_listed_newest_first_and_the_first_of_a_payment_once(clients: Clients) {
+    let store = store(&clients).await;
+    let mut received = Vec::new();
+    for number in 0..15 {
+        // The times of five payments are the same, and those of their events run across each other.
+        let time = |later: i64| at(i64::try_from(number % 3).unwrap() + later);
+        let first = event(number, "first", time(0));
+        store.put_payment(&payment(number, first.received_at), 0).await.unwrap();
+        assert!(store.commit_event(&first, Some(&raw("{}")), true).await.unwrap());
+        let others = [
+            event(number, "second", time(0)),
+            event(number, "third", time(2)),
+            event_without_payment(&number.to_string(), time(1)),
+        ];
+        for other in &others {
+            commit(&store, other).await;
+        }
+        received.extend([first].into_iter().chain(others).map(|event| (event.id, event.received_at)));
+    }
+    let mut orders = BTreeSet::new();
+    for limit in [1, 7, 25, 60, 100] {
+        let listed = walk(limit, async |page| store.list_events(&page).await.unwrap()).await;
+        let ids: Vec<EventId> = listed.into_iter().map(|listed| listed.id).collect();
+        assert_eq!(ids.len(), 60, "pages of {limit}");
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 60, "pages of {limit}");
+        let time_of = |id: &EventId| received.iter().find(|(known, _)| known == id).unwrap().1;
+        assert!(ids.iter().map(time_of).is_sorted_by(|newer, older| newer >= older), "pages of {limit}");
+        orders.insert(ids);
+    }
+    assert_eq!(orders.len(), 1, "the order does not depend on the size of the pages");
+}
+
+async fn the_event_of_a_delivery_that_was_never_attempted_is_found(clients: Clients) {
+    let store = store(&clients).await;
+    let mut matched = event(1, "first", at(0));
+    matched.endpoints = vec![endpoint_id(1), endpoint_id(2)];
+    commit(&store, &matched).await;
+    commit(&store, &event(1, "second", at(0))).await;
+    let delivery = |endpoint| DeliveryId::derive(&matched.id, &endpoint_id(endpoint));
+    let found = store.event_of_delivery(&delivery(2)).await.unwrap();
+    assert_eq!(found, Some((matched.clone(), endpoint_id(2))));
+    assert_eq!(store.event_of_delivery(&delivery(3)).await.unwrap(), None);
+}
