@@ -228,8 +228,7 @@ impl Stack {
 
     /// How many messages stand in the dead-letter queues of events and of deliveries.
     pub fn dead_letter_counts(&self) -> Result<(u64, u64)> {
-        let visible = |name| -> Result<u64> { Ok(u64::try_from(self.sqs.depth(name)?.visible)?) };
-        Ok((visible(EVENTS_DLQ)?, visible(DELIVERIES_DLQ)?))
+        Ok((self.sqs.depth(EVENTS_DLQ)?.visible, self.sqs.depth(DELIVERIES_DLQ)?.visible))
     }
 
     /// Serves requests on `listener`, polls the queues and sweeps, until it is stopped.

@@ -125,7 +125,7 @@ impl Sqs {
     /// # Errors
     /// [`Error::Database`] if the database fails.
     pub fn release_in_flight(&self) -> Result<usize, Error> {
-        let released = self.write(|tx, now_ms| engine::release_in_flight(tx, now_ms))?;
+        let released = self.write(engine::release_in_flight)?;
         self.changed.notify_waiters();
         Ok(released)
     }

@@ -51,7 +51,7 @@ fn status_follows_the_steps_of_a_payment() {
     assert_eq!(status(&[op(Authorization, "a", RequiresAction, 1000)]), PaymentStatus::RequiresAction);
     assert_eq!(status(&[op(Authorization, "a", Pending, 1000)]), PaymentStatus::Processing);
     assert_eq!(status(&[op(Authorization, "a", Failed, 1000)]), PaymentStatus::Failed);
-    assert_eq!(status(&[authorized.clone()]), PaymentStatus::Authorized);
+    assert_eq!(status(std::slice::from_ref(&authorized)), PaymentStatus::Authorized);
     assert_eq!(
         status(&[Fact::Requested { amount: 1500 }, authorized.clone()]),
         PaymentStatus::PartiallyAuthorized
