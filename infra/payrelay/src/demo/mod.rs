@@ -108,9 +108,9 @@ fn describe(receipt: &Receipt) -> String {
     let data = &receipt.payload["data"];
     let (event, payment, previous) = (&data["event"], &data["payment"], &data["previous"]);
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let change = |field: &str| match previous.get(field) {
-        Some(former) => Some(format!("{field} {} → {}", plain(former), plain(&payment[field]))),
-        None => None,
+    let change = |field: &str| {
+        let former = previous.get(field)?;
+        Some(format!("{field} {} → {}", plain(former), plain(&payment[field])))
     };
     let fields =
         ["status", "refund_status", "dispute_status", "amount_captured", "amount_refunded", "net_amount"];
