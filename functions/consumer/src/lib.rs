@@ -93,7 +93,8 @@ async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Dispositio
     }
     if let Err(error) = relay::send(deps, &steps).await {
         tracing::warn!(error = &error as &dyn Error, "deliveries not sent: the messages will be tried again");
-        unfinished.extend(steps.iter().map(|step| (step.message, Disposition::Retry)));
+        let retry = Disposition::Retry { reason: error.to_string() };
+        unfinished.extend(steps.iter().map(|step| (step.message, retry.clone())));
         return unfinished;
     }
     let committed = join_all(steps.iter().map(|step| commit(&deps.store, step))).await;
@@ -117,7 +118,9 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
 fn disposition(error: &StoreError) -> Disposition {
     tracing::warn!(error = error as &dyn Error, "an event was not recorded");
     match error {
-        StoreError::Unavailable { .. } | StoreError::Conflict => Disposition::Retry,
+        StoreError::Unavailable { .. } | StoreError::Conflict => {
+            Disposition::Retry { reason: error.to_string() }
+        }
         StoreError::TooLarge | StoreError::Corrupt { .. } => {
             Disposition::DeadLetter { reason: error.to_string() }
         }
@@ -127,9 +130,9 @@ fn disposition(error: &StoreError) -> Disposition {
 /// A message with several events is as far as the least of them; what can be tried again is tried again first.
 fn worsen(known: &mut Disposition, also: Disposition) {
     let replace = match (&*known, &also) {
-        (_, Disposition::Retry) => true,
+        (_, Disposition::Retry { .. }) => true,
         (Disposition::Done, _) => true,
-        (Disposition::Retry | Disposition::DeadLetter { .. }, _) => false,
+        (Disposition::Retry { .. } | Disposition::DeadLetter { .. }, _) => false,
     };
     if replace {
         *known = also;

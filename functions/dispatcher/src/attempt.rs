@@ -31,7 +31,7 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
             tracing::warn!(delivery = %delivery.delivery, error = &*error, "the attempt could not be made or recorded");
             match error.downcast_ref() {
                 Some(StoreError::Corrupt { .. }) => Disposition::DeadLetter { reason: error.to_string() },
-                _ => Disposition::Retry,
+                _ => Disposition::Retry { reason: error.to_string() },
             }
         }
     }
@@ -40,11 +40,10 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
 type Failure = Box<dyn Error + Send + Sync>;
 
 async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result<(), Failure> {
-    // A first attempt that was not handed out before can't be recorded yet: that read is saved.
-    let stored = match message.attempt > 1 || is_repeat {
-        true => deps.store.delivery(&message.delivery).await?,
-        false => None,
-    };
+    // A first attempt that comes from the consumer (they carry the payload), and was not handed out before, can't
+    // be recorded yet: that read is saved.
+    let is_first = message.attempt == 1 && message.payload.is_some() && !is_repeat;
+    let stored = if is_first { None } else { deps.store.delivery(&message.delivery).await? };
     if let Some(stored) = stored.as_ref().filter(|stored| attempts(&stored.delivery) >= message.attempt) {
         // Made and recorded; what may be missing is the message for the next one.
         return follow_up(deps, &stored.delivery, message).await;

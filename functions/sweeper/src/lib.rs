@@ -6,6 +6,7 @@
 //! message is lost, the entry comes up again.
 
 use domain::{Delivery, DeliveryId, DeliveryStatus};
+use futures::future::try_join_all;
 use jiff::SignedDuration;
 use platform::{Aws, Clock, Settings};
 use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
@@ -86,9 +87,7 @@ async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
     let queued = messages.len();
     deps.deliveries.send_all(messages).await?;
     let again_at = deps.clock.now() + AGAIN_AFTER;
-    for due in &due {
-        deps.store.move_due(due, again_at).await?;
-    }
+    try_join_all(due.iter().map(|due| deps.store.move_due(due, again_at))).await?;
     Ok(queued)
 }
 

@@ -1,13 +1,14 @@
-//! The webhook function on Lambda.
+//! Lambda: answers `/webhooks/{source_id}`.
 
-use lambda_http::{Error, run};
 use platform::{Settings, init_logs};
+use std::error::Error;
+use webhook::{Deps, service};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let mut settings = Settings::from_environment();
     init_logs(&settings);
-    let deps = webhook::Deps::from_settings(&mut settings);
+    let deps = Deps::from_settings(&mut settings);
     settings.check()?;
-    run(webhook::service(deps)).await
+    http::run_on_lambda(service(deps)).await
 }

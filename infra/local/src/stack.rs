@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use domain::RetrySchedule;
 use jiff::SignedDuration;
 use platform::{Aws, Cache, Clock, Entropy, HttpClient, SecretText, Vault};
-use queue::Queue;
+use queue::{MAX_RECEIVE_COUNT, Queue};
 use relay::{Client, EgressPolicy, Limits};
 use sha2::{Digest, Sha256};
 use std::future::Future;
@@ -29,7 +29,6 @@ const DELIVERIES_DLQ: &str = "deliveries-dlq";
 /// Seconds; as in the template.
 const EVENTS_VISIBILITY_SECONDS: &str = "180";
 const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
-const MAX_RECEIVE_COUNT: u32 = 5;
 
 /// A new message ends the wait at once; this only bounds how long a stop takes.
 const POLL_SECONDS: i32 = 1;
@@ -102,7 +101,7 @@ impl Stack {
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
         // Nobody can hold a message yet: who did was killed with the process before.
-        // engines.sqs.release_in_flight()?;
+        engines.sqs.release_in_flight()?;
         let entropy = Entropy::system();
         let key = storage.secret_file("vault.key", || Vault::new_key_file(&entropy).expose().to_owned())?;
         let vault = Vault::key_file(&key, entropy.clone())?;

@@ -8,8 +8,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
 pub enum Disposition {
     /// All its effects are durable.
     Done,
-    /// Nothing is lost by trying again later.
-    Retry,
+    /// Nothing is lost by trying again later. At the last try the message becomes a dead letter, with `reason`.
+    Retry { reason: String },
     /// Trying again is pointless; `reason` goes with it.
     DeadLetter { reason: String },
 }
@@ -18,6 +18,10 @@ pub enum Disposition {
 pub fn receive_count(message: &SqsMessage) -> u32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }
+
+/// As the queues' redrive policy says. What has been handed out this often is not handed out again: SQS would move
+/// it to the dead-letter queue without a reason.
+pub const MAX_RECEIVE_COUNT: u32 = 5;
 
 /// Turns dispositions into Lambda's partial batch response. A message that could not be put into the dead-letter
 /// queue is reported as failed: SQS hands it out again, and moves it there itself in the end.
@@ -28,38 +32,35 @@ pub async fn respond(
     let mut failures = Vec::new();
     for (message, disposition) in outcomes {
         let id = message.message_id.clone().unwrap_or_default();
-        let failed = match disposition {
-            Disposition::Done => false,
-            Disposition::Retry => true,
-            Disposition::DeadLetter { reason } => {
-                let body = message.body.as_deref().unwrap_or_default();
-                tracing::error!(
-                    message_id = id,
-                    reason,
-                    "message can't be processed: moved to the dead-letter queue"
-                );
-                match dead_letters.dead_letter(non_empty(body), &reason, &id).await {
-                    Ok(()) => false,
-                    Err(error) => {
-                        tracing::error!(
-                            message_id = id,
-                            error = &error as &dyn std::error::Error,
-                            "no dead letter"
-                        );
-                        true
-                    }
-                }
+        let reason = match disposition {
+            Disposition::Done => continue,
+            Disposition::Retry { .. } if receive_count(&message) < MAX_RECEIVE_COUNT => {
+                failures.push(failure(id));
+                continue;
             }
+            Disposition::Retry { reason } => format!("given up after {MAX_RECEIVE_COUNT} tries: {reason}"),
+            Disposition::DeadLetter { reason } => reason,
         };
-        if failed {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failures.push(failure);
+        tracing::error!(
+            message_id = id,
+            reason,
+            "message can't be processed: moved to the dead-letter queue"
+        );
+        let body = message.body.as_deref().unwrap_or_default();
+        if let Err(error) = dead_letters.dead_letter(non_empty(body), &reason, &id).await {
+            tracing::error!(message_id = id, error = &error as &dyn std::error::Error, "no dead letter");
+            failures.push(failure(id));
         }
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failures;
     response
+}
+
+fn failure(id: String) -> BatchItemFailure {
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = id;
+    failure
 }
 
 /// SQS takes no empty body.

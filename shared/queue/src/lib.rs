@@ -7,6 +7,6 @@ mod batch;
 mod envelope;
 mod send;
 
-pub use batch::{Disposition, receive_count, respond};
+pub use batch::{Disposition, MAX_RECEIVE_COUNT, receive_count, respond};
 pub use envelope::{DeliveryMessage, EventMessage, Undecodable};
 pub use send::{Outgoing, Queue, QueueError};

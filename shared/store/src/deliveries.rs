@@ -46,8 +46,7 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &DeliveryId>,
     ) -> Result<Vec<StoredDelivery>, StoreError> {
-        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
-        self.batch_get(wanted, false).await?.iter().map(read).collect()
+        self.batch_get(ids, false).await?.iter().map(read).collect()
     }
 
     /// AP17: the recorded deliveries of an event.

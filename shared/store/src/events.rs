@@ -44,8 +44,7 @@ impl Store {
         ids: impl IntoIterator<Item = &EventId>,
         consistent: bool,
     ) -> Result<HashMap<EventId, String>, StoreError> {
-        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
-        let items = self.batch_get(wanted, consistent).await?;
+        let items = self.batch_get(ids, consistent).await?;
         let committed = items.iter().filter_map(|item| {
             let id = get_text(item, keys::SK)?.parse().ok()?;
             Some((id, get_text(item, DIGEST)?.to_owned()))
@@ -97,8 +96,7 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &EventId>,
     ) -> Result<HashMap<EventId, EventRecord>, StoreError> {
-        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
-        let items = self.batch_get(wanted, false).await?;
+        let items = self.batch_get(ids, false).await?;
         items.iter().map(read).map(|record| record.map(|record| (record.event.id.clone(), record))).collect()
     }
 

@@ -1,12 +1,13 @@
 //! The few `AttributeValue`s that this crate handles.
 
-use crate::{Store, StoreError, codec, keys};
+use crate::keys::{self, Keyed};
+use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::{
     primitives::Blob,
     types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
 };
 use serde::de::DeserializeOwned;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -76,14 +77,16 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// Reads many items; absent ones are left out. Unprocessed keys are asked for again.
-    pub(crate) async fn batch_get(
+    /// Reads many items; absent ones are left out. Unprocessed keys are asked for again. A key that is wanted
+    /// twice is read once: DynamoDB refuses repeats.
+    pub(crate) async fn batch_get<'a, K: Keyed + 'a>(
         &self,
-        wanted: Vec<Item>,
+        wanted: impl IntoIterator<Item = &'a K>,
         consistent: bool,
     ) -> Result<Vec<Item>, StoreError> {
+        let wanted: BTreeSet<(&str, &str)> = wanted.into_iter().map(|id| (id.pk(), id.sk())).collect();
         let mut found = Vec::with_capacity(wanted.len());
-        let mut pending = wanted;
+        let mut pending: Vec<Item> = wanted.into_iter().map(|(pk, sk)| key(pk, sk)).collect();
         while !pending.is_empty() {
             let rest = pending.split_off(pending.len().min(BATCH_GET_KEYS));
             let request = KeysAndAttributes::builder()

@@ -34,8 +34,7 @@ impl Store {
         ids: impl IntoIterator<Item = &PaymentId>,
         consistent: bool,
     ) -> Result<HashMap<PaymentId, StoredPayment>, StoreError> {
-        let wanted = ids.into_iter().map(|id| key(id.pk(), id.sk())).collect();
-        let items = self.batch_get(wanted, consistent).await?;
+        let items = self.batch_get(ids, consistent).await?;
         items
             .iter()
             .map(read)

@@ -30,6 +30,8 @@ struct State {
     calls: Vec<String>,
     crash: Option<Crash>,
     crashed: bool,
+    /// The service that does not answer, by the beginning of its operations' names.
+    down: Option<&'static str>,
 }
 
 /// Fails calls as told. From the moment of a crash on every call fails: the process is gone.
@@ -53,6 +55,11 @@ impl Faults {
         *self.lock() = State { crash: Some(crash), ..State::default() };
     }
 
+    /// From now on no call to `service` (`DynamoDB`, `AmazonSQS`) gets through.
+    pub fn take_down(&self, service: &'static str) {
+        *self.lock() = State { down: Some(service), ..State::default() };
+    }
+
     /// Whether the process stopped. Heals everything.
     pub fn disarm(&self) -> bool {
         std::mem::take(&mut *self.lock()).crashed
@@ -74,7 +81,12 @@ impl Faults {
             return Some(Side::Before);
         }
         let number = state.calls.len();
-        state.calls.push(request.headers().get("x-amz-target").unwrap_or("?").to_owned());
+        let operation = request.headers().get("x-amz-target").unwrap_or("?").to_owned();
+        let is_down = state.down.is_some_and(|service| operation.starts_with(service));
+        state.calls.push(operation);
+        if is_down {
+            return Some(Side::Before);
+        }
         let crash = state.crash.filter(|crash| crash.call == number)?;
         state.crashed = true;
         Some(crash.side)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use contracts::Clients;
-use queue::{Disposition, Outgoing, QueueError};
+use queue::{Disposition, MAX_RECEIVE_COUNT, Outgoing, QueueError};
 
 use crate::sqs::{Queue, system};
 
@@ -137,20 +137,25 @@ async fn a_dead_letter_has_its_reason_beside_it(clients: Clients) {
     assert_eq!(attributes.len(), 2);
 }
 
-fn message(id: &str, body: &str) -> SqsMessage {
+fn message(id: &str, body: &str, receive_count: u32) -> SqsMessage {
     let mut message = SqsMessage::default();
     message.message_id = Some(id.to_owned());
     message.body = Some(body.to_owned());
+    message.attributes.insert("ApproximateReceiveCount".to_owned(), receive_count.to_string());
     message
 }
 
 /// What Lambda is told to hand out again.
 async fn failures(dead_letters: &queue::Queue) -> Vec<String> {
+    let retry = || Disposition::Retry { reason: "no answer".to_owned() };
+    let dead = |reason: &str| Disposition::DeadLetter { reason: reason.to_owned() };
     let outcomes = [
-        (message("done", "{}"), Disposition::Done),
-        (message("again", "{}"), Disposition::Retry),
-        (message("dead", "not JSON"), Disposition::DeadLetter { reason: "not JSON".to_owned() }),
-        (message("empty", ""), Disposition::DeadLetter { reason: "nothing in it".to_owned() }),
+        (message("done", "{}", 1), Disposition::Done),
+        (message("again", "{}", 1), retry()),
+        (message("once more", "{}", MAX_RECEIVE_COUNT - 1), retry()),
+        (message("tried", "{}", MAX_RECEIVE_COUNT), retry()),
+        (message("dead", "not JSON", 1), dead("not an object")),
+        (message("empty", "", 1), dead("nothing in it")),
     ];
     let response = queue::respond(dead_letters, outcomes).await;
     response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
@@ -158,17 +163,22 @@ async fn failures(dead_letters: &queue::Queue) -> Vec<String> {
 
 async fn a_batch_is_answered_with_its_failures(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
-    assert_eq!(failures(&ours(&clients, &queue)).await, ["again"]);
-    let letters = take(&queue, 2).await;
+    assert_eq!(failures(&ours(&clients, &queue)).await, ["again", "once more"]);
+    let letters = take(&queue, 3).await;
     let reasons: BTreeMap<_, _> = letters
         .iter()
         .map(|letter| (letter.body().unwrap(), letter.message_attributes().unwrap()["reason"].string_value()))
         .collect();
-    assert_eq!(reasons, [("(empty)", Some("nothing in it")), ("not JSON", Some("not JSON"))].into());
+    let expected = [
+        ("{}", Some("given up after 5 tries: no answer")),
+        ("not JSON", Some("not an object")),
+        ("(empty)", Some("nothing in it")),
+    ];
+    assert_eq!(reasons, expected.into());
 }
 
 async fn without_a_dead_letter_queue_nothing_is_acknowledged(clients: Clients) {
     let queue = Queue::create(&clients, &[(QueueAttributeName::VisibilityTimeout, "30")]).await;
     let missing = queue::Queue::new(clients.sqs.clone(), format!("{}-missing", queue.url));
-    assert_eq!(failures(&missing).await, ["again", "dead", "empty"]);
+    assert_eq!(failures(&missing).await, ["again", "once more", "tried", "dead", "empty"]);
 }

@@ -1,0 +1,128 @@
+//! What is in the queues: releases that run side by side during a deployment read each other's messages, so a
+//! change here needs a thought about both directions.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use data_encoding::BASE64;
+use domain::{
+    Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId, SecretId, SourceId,
+};
+use jiff::Timestamp;
+use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
+use queue::{DeliveryMessage, EventMessage};
+use serde_json::Value;
+
+const BODY: &str = r#"{ "id": "evt_1", "spaces":  "as they came" }"#;
+
+fn at() -> Timestamp {
+    "2026-11-22T12:00:00.123Z".parse().unwrap()
+}
+
+fn meta() -> VerifiedMeta {
+    let stripe = simulators::Stripe::new([9; 16]);
+    let webhook = stripe.sign(BODY.to_owned(), at());
+    let headers = webhook.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let headers: Vec<_> =
+        headers.chain([("content-type".to_owned(), "application/json".to_owned())]).collect();
+    let url = "https://pay.example/webhooks";
+    let request = Request { method: "POST", url, headers: &headers, body: BODY.as_bytes() };
+    let secret = Secret { id: &SecretId::mint([2; 16]), text: stripe.secret() };
+    let provider = Provider::find("stripe").unwrap();
+    provider.verify(&request, &[secret], &Settings::new(), at()).unwrap().into_parts().0
+}
+
+fn event_message(settings: &[(&str, &str)]) -> EventMessage {
+    EventMessage {
+        source: SourceId::mint([1; 16]),
+        provider: "stripe".to_owned(),
+        received_at: at(),
+        settings: settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        meta: meta(),
+        body: BODY.into(),
+    }
+}
+
+/// The message with its body in clear: the compressed bytes may differ from one release of zstd to the next.
+fn readable(message: &EventMessage) -> Value {
+    let mut json: Value = serde_json::from_str(&message.encode()).unwrap();
+    let compressed = BASE64.decode(json["body"].as_str().unwrap().as_bytes()).unwrap();
+    let body = zstd::bulk::decompress(&compressed, 1000).unwrap();
+    json["body"] = format!("base64 of zstd of: {}", String::from_utf8(body).unwrap()).into();
+    json
+}
+
+fn event_id() -> EventId {
+    let source = SourceId::mint([1; 16]);
+    EventId::derive(&source, Some(&PaymentId::derive(&source, "pi_1")), "evt_1")
+}
+
+#[test]
+fn an_event_message_carries_the_request_as_it_was_verified() {
+    insta::assert_json_snapshot!("event_message", readable(&event_message(&[])));
+    let with_settings = event_message(&[("id_header", "x-id"), ("account", "a")]);
+    insta::assert_json_snapshot!("event_message_with_settings", readable(&with_settings));
+}
+
+#[test]
+fn a_delivery_message_carries_what_its_attempt_needs() {
+    let payload = r#"{"type":"payment.captured"}"#.to_owned();
+    let endpoint = EndpointId::mint([3; 16]);
+    let first = DeliveryMessage::first(
+        event_id(),
+        endpoint.clone(),
+        EventType::PaymentCaptured,
+        at(),
+        payload.clone(),
+    );
+    let delivery = Delivery {
+        id: DeliveryId::derive(&event_id(), &endpoint),
+        event: event_id(),
+        endpoint,
+        event_type: EventType::PaymentCaptured,
+        status: DeliveryStatus::Retrying,
+        created_at: at(),
+        next_attempt_at: None,
+        attempts: Vec::new(),
+    };
+    let json = |message: &DeliveryMessage| serde_json::from_str::<Value>(&message.encode()).unwrap();
+    insta::assert_json_snapshot!("delivery_message_first", json(&first));
+    insta::assert_json_snapshot!("delivery_message_retry", json(&DeliveryMessage::retry(&delivery, 2, None)));
+    let early = DeliveryMessage::retry(&delivery, 2, Some(payload));
+    assert_eq!(DeliveryMessage::decode(&early.encode()).unwrap(), early);
+    assert_eq!((early.delivery, early.created_at), (first.delivery, first.created_at));
+}
+
+#[test]
+fn an_event_message_comes_back_byte_for_byte() {
+    for body in [BODY.as_bytes().to_vec(), Vec::new(), (0..=255).cycle().take(512 * 1024).collect()] {
+        let sent = EventMessage { body, ..event_message(&[("account", "a")]) };
+        let read = EventMessage::decode(&sent.encode()).unwrap();
+        assert!(read.body == sent.body);
+        assert_eq!((read.source, read.provider, read.received_at), (sent.source, sent.provider, at()));
+        assert_eq!((read.settings, read.meta), (sent.settings, sent.meta));
+    }
+}
+
+#[test]
+fn what_can_not_be_read_is_refused_without_a_word_of_it() {
+    let message = event_message(&[]).encode();
+    let delivery = DeliveryMessage::first(
+        event_id(),
+        EndpointId::mint([3; 16]),
+        EventType::PaymentCaptured,
+        at(),
+        String::new(),
+    );
+    let later = |text: &str| text.replacen("\"v\":1", "\"v\":2", 1);
+    let complaints = [
+        EventMessage::decode("secret").unwrap_err(),
+        EventMessage::decode(&message[..message.len() - 1]).unwrap_err(),
+        EventMessage::decode(&later(&message)).unwrap_err(),
+        EventMessage::decode(&message.replacen("\"body\":\"", "\"body\":\"AAAA", 1)).unwrap_err(),
+        EventMessage::decode(&message.replacen("\"body\":\"", "\"body\":\"%", 1)).unwrap_err(),
+        DeliveryMessage::decode(&later(&delivery.encode())).unwrap_err(),
+        DeliveryMessage::decode(&message).unwrap_err(),
+    ];
+    let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+    insta::assert_json_snapshot!("complaints", complaints);
+}
