@@ -1,9 +1,10 @@
 //! Configuration: sources, endpoints, API keys. Few items, read often and cached by their readers, so each kind
 //! lives under one key and is listed by one Query.
 
-use crate::item::{Condition, DATA, Item, REVISION, blob, decode_item, get_number, key, number, text};
+use crate::item::{Condition, DATA, Item, REVISION, blob, decode_item, get_number, key, number};
 use crate::listing::{Page, PageRequest};
-use crate::{Store, StoreError, codec, keys};
+use crate::query::{Index, Range};
+use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{ApiKey, Endpoint, Source};
 use serde::{Serialize, de::DeserializeOwned};
@@ -92,28 +93,10 @@ impl Store {
 
     /// AP5: the items of a kind, newest first (ids sort by time).
     pub async fn configs<C: Config>(&self, page: &PageRequest) -> Result<Page<Versioned<C>>, StoreError> {
-        let after = page.after.clone().unwrap_or_else(|| "~".to_owned()); // above every id
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#p = :p AND #s < :s")
-            .expression_attribute_names("#p", keys::PK)
-            .expression_attribute_names("#s", keys::SK)
-            .expression_attribute_values(":p", text(C::KIND))
-            .expression_attribute_values(":s", text(after))
-            .scan_index_forward(false)
-            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("Query"))?;
-        self.meter.read(answer.consumed_capacity());
-        let more = answer.last_evaluated_key.is_some();
-        let items = answer.items().iter().map(read::<C>).collect::<Result<Vec<_>, _>>()?;
-        let next = items.last().filter(|_| more).map(|last| last.value.key().to_owned());
-        Ok(Page { items, next })
+        let before = page.after.as_deref();
+        let found = self.query(Index::Table, C::KIND, Range::Descending { before }, page.limit).await?;
+        let items = found.items.iter().map(read::<C>).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page { items, next: found.next })
     }
 
     /// AP5, all pages: for readers that need every item, such as the matching of events to endpoints.

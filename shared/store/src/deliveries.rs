@@ -4,6 +4,7 @@
 use crate::item::{Condition, DATA, Item, blob, decode_item, get_text, key, number, text};
 use crate::keys::{self, Keyed, due_key_for, due_shard_key};
 use crate::listing::PageRequest;
+use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{Delivery, DeliveryId, EventId};
@@ -54,7 +55,7 @@ impl Store {
         let mut found = Vec::new();
         let mut request = PageRequest { after: None, limit: 1000 };
         loop {
-            let page = self.query_collection(event.pk(), DeliveryId::PREFIX, &request).await?;
+            let page = self.query_prefix(event.pk(), DeliveryId::PREFIX, &request).await?;
             for item in &page.items {
                 let stored = read(item)?;
                 if &stored.delivery.event == event {
@@ -99,23 +100,9 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::GSI2)
-            .key_condition_expression("#p = :p AND #s <= :s")
-            .expression_attribute_names("#p", keys::GSI2PK)
-            .expression_attribute_names("#s", keys::GSI2SK)
-            .expression_attribute_values(":p", text(due_shard_key(shard)))
-            .expression_attribute_values(":s", text(due_sort_key(now)))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("Query"))?;
-        self.meter.read(answer.consumed_capacity());
-        let due = answer.items().iter().filter_map(|item| {
+        let until = due_sort_key(now);
+        let found = self.query(Index::Gsi2, &due_shard_key(shard), Range::UpTo(&until), limit).await?;
+        let due = found.items.iter().filter_map(|item| {
             let delivery = get_text(item, keys::SK)?.parse().ok()?;
             let milliseconds = i64::from_str_radix(get_text(item, keys::GSI2SK)?, 16).ok()?;
             Some(Due { delivery, due_at: Timestamp::from_millisecond(milliseconds).ok()? })

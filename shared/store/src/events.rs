@@ -5,7 +5,6 @@ use crate::item::{Condition, DATA, Item, blob, get_blob, get_text, key, number, 
 use crate::keys::{self, Keyed, TimeIndex, time_sort_key};
 use crate::listing::{Page, PageRequest};
 use crate::{Store, StoreError, codec};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{DeliveryId, EndpointId, Event, EventId, PaymentId};
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
@@ -106,7 +105,7 @@ impl Store {
         payment: &PaymentId,
         page: &PageRequest,
     ) -> Result<Page<EventRecord>, StoreError> {
-        let answer = self.query_collection(payment.pk(), EventId::PREFIX, page).await?;
+        let answer = self.query_prefix(payment.pk(), EventId::PREFIX, page).await?;
         let next = answer.next;
         let records = answer.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         // Another payment's events may share the collection.
@@ -137,7 +136,7 @@ impl Store {
     ) -> Result<Option<(Event, EndpointId)>, StoreError> {
         let mut request = PageRequest { after: None, limit: 1000 };
         loop {
-            let page = self.query_collection(delivery.pk(), EventId::PREFIX, &request).await?;
+            let page = self.query_prefix(delivery.pk(), EventId::PREFIX, &request).await?;
             for item in &page.items {
                 let event = read(item)?.event;
                 let matched = event
@@ -153,34 +152,6 @@ impl Store {
                 None => return Ok(None),
             }
         }
-    }
-
-    /// The items of one collection whose sort key begins with `prefix`, in order.
-    pub(crate) async fn query_collection(
-        &self,
-        pk: &str,
-        prefix: &str,
-        page: &PageRequest,
-    ) -> Result<Page<Item>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("#p = :p AND begins_with(#s, :s)")
-            .expression_attribute_names("#p", keys::PK)
-            .expression_attribute_names("#s", keys::SK)
-            .expression_attribute_values(":p", text(pk))
-            .expression_attribute_values(":s", text(prefix))
-            .set_exclusive_start_key(page.after.as_ref().map(|after| key(pk, after)))
-            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("Query"))?;
-        self.meter.read(answer.consumed_capacity());
-        let next = answer.last_evaluated_key().and_then(|last| get_text(last, keys::SK)).map(str::to_owned);
-        Ok(Page { items: answer.items.unwrap_or_default(), next })
     }
 }
 

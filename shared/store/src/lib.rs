@@ -13,6 +13,7 @@ mod keys;
 mod listing;
 mod meter;
 mod payments;
+mod query;
 mod table;
 
 pub use config::{Config, Versioned};
@@ -51,3 +52,6 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store").field("table", &self.table).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

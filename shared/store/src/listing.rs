@@ -2,8 +2,8 @@
 
 use crate::item::get_text;
 use crate::keys::{self, TIME_SHARDS, TimeIndex, event_of_entry};
+use crate::query::{Index, Range};
 use crate::{Store, StoreError};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{EventId, PaymentId};
 use futures::future::try_join_all;
 
@@ -63,25 +63,9 @@ impl Store {
     }
 
     async fn list_shard(&self, shard: String, page: &PageRequest) -> Result<Vec<Entry>, StoreError> {
-        let after = page.after.clone().unwrap_or_else(|| "~".to_owned()); // above every position
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::GSI1)
-            .key_condition_expression("#p = :p AND #s < :s")
-            .expression_attribute_names("#p", keys::GSI1PK)
-            .expression_attribute_names("#s", keys::GSI1SK)
-            .expression_attribute_values(":p", crate::item::text(shard))
-            .expression_attribute_values(":s", crate::item::text(after))
-            .scan_index_forward(false)
-            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("Query"))?;
-        self.meter.read(answer.consumed_capacity());
-        let entries = answer.items().iter().filter_map(|item| {
+        let before = page.after.as_deref();
+        let found = self.query(Index::Gsi1, &shard, Range::Descending { before }, page.limit).await?;
+        let entries = found.items.iter().filter_map(|item| {
             Some(Entry {
                 pk: get_text(item, keys::PK)?.to_owned(),
                 sk: get_text(item, keys::SK)?.to_owned(),

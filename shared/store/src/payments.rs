@@ -5,8 +5,8 @@ use crate::item::{
 };
 use crate::keys::{self, Keyed, TimeIndex, merchant_reference_key, time_sort_key};
 use crate::listing::{Page, PageRequest};
+use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{Payment, PaymentId};
 use std::collections::HashMap;
 
@@ -67,28 +67,11 @@ impl Store {
         reference: &str,
         page: &PageRequest,
     ) -> Result<Page<Payment>, StoreError> {
-        let after = page.after.clone().unwrap_or_else(|| "~".to_owned());
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::GSI2)
-            .key_condition_expression("#p = :p AND #s < :s")
-            .expression_attribute_names("#p", keys::GSI2PK)
-            .expression_attribute_names("#s", keys::GSI2SK)
-            .expression_attribute_values(":p", text(merchant_reference_key(reference)))
-            .expression_attribute_values(":s", text(after))
-            .scan_index_forward(false)
-            .limit(i32::try_from(page.limit).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("Query"))?;
-        self.meter.read(answer.consumed_capacity());
-        let next =
-            answer.last_evaluated_key().and_then(|last| get_text(last, keys::GSI2SK)).map(str::to_owned);
+        let before = page.after.as_deref();
+        let partition = merchant_reference_key(reference);
+        let entries = self.query(Index::Gsi2, &partition, Range::Descending { before }, page.limit).await?;
         let ids: Vec<PaymentId> =
-            answer.items().iter().filter_map(|entry| get_text(entry, keys::SK)?.parse().ok()).collect();
+            entries.items.iter().filter_map(|entry| get_text(entry, keys::SK)?.parse().ok()).collect();
         let mut found = self.payments(&ids, false).await?;
         // A reference longer than its key may share the entry with another.
         let items = ids
@@ -99,7 +82,7 @@ impl Store {
                 payment.ledger.merchant_reference.as_ref().is_some_and(|register| register.value == reference)
             })
             .collect();
-        Ok(Page { items, next })
+        Ok(Page { items, next: entries.next })
     }
 }
 

@@ -21,6 +21,7 @@ crate::checks!["store":
     a_request_comes_back_byte_for_byte,
     a_body_of_the_largest_size_fits_unless_it_can_not_be_compressed,
     committed_events_are_told_from_others_in_any_number,
+    events_larger_than_an_answer_come_in_several,
     the_events_of_a_payment_come_in_pages_without_those_of_others,
     events_are_listed_newest_first_and_the_first_of_a_payment_once,
     the_event_of_a_delivery_that_was_never_attempted_is_found,
@@ -109,6 +110,22 @@ async fn committed_events_are_told_from_others_in_any_number(clients: Clients) {
         assert!(events[..115].iter().all(|event| committed[&event.id] == event.notification.digest()));
     }
     assert!(store.committed_events([], false).await.unwrap().is_empty());
+}
+
+async fn events_larger_than_an_answer_come_in_several(clients: Clients) {
+    let store = store(&clients).await;
+    // A Query answers up to 1 MB, a BatchGetItem up to 16 MB: here are 17.
+    let large = raw(incompressible(350_000));
+    let mut ids = Vec::new();
+    for number in 0..50 {
+        let event = event(1, &number.to_string(), at(0));
+        assert!(store.commit_event(&event, Some(&large), false).await.unwrap());
+        ids.push(event.id);
+    }
+    assert_eq!(store.events_by_id(&ids).await.unwrap().len(), 50);
+    let all = store.all_payment_events(&payment_id(1)).await.unwrap();
+    ids.sort();
+    assert_eq!(all.into_iter().map(|record| record.event.id).collect::<Vec<_>>(), ids);
 }
 
 async fn the_events_of_a_payment_come_in_pages_without_those_of_others(clients: Clients) {

@@ -46,6 +46,9 @@ async fn many_payments_are_read_at_once_and_unknown_ones_left_out(clients: Clien
         assert_eq!(found.len(), 105);
         assert!(found.iter().all(|(id, stored)| stored.payment.id == *id && stored.revision == 1));
     }
+    // DynamoDB refuses a batch that names an item twice.
+    let twice = [payment_id(1), payment_id(2), payment_id(1), payment_id(200), payment_id(200)];
+    assert_eq!(store.payments(&twice, true).await.unwrap().len(), 2);
     assert!(store.payments([], true).await.unwrap().is_empty());
 }
 

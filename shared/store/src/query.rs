@@ -1,0 +1,83 @@
+//! The one kind of Query that is made: a range of one partition, of the table or of an index, a page at a time.
+
+use crate::item::{Item, get_text, key, text};
+use crate::listing::{Page, PageRequest};
+use crate::{Store, StoreError, keys};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+
+/// Which keys are meant. Indexes are eventually consistent by nature; the table is read consistently.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Index {
+    Table,
+    Gsi1,
+    Gsi2,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Range<'a> {
+    /// From the greatest sort key down; below `before` where it is given.
+    Descending { before: Option<&'a str> },
+    /// From the least sort key up to and including this one.
+    UpTo(&'a str),
+    /// From the least sort key with this beginning up; only of the table. Above `after` where it is given.
+    Prefix { prefix: &'a str, after: Option<&'a str> },
+}
+
+/// Above every sort key: they are ASCII letters, digits and `#`.
+const ABOVE_ALL: &str = "~";
+
+impl Store {
+    /// A page's `next` is the sort key of its last item.
+    pub(crate) async fn query(
+        &self,
+        index: Index,
+        partition: &str,
+        range: Range<'_>,
+        limit: usize,
+    ) -> Result<Page<Item>, StoreError> {
+        let (name, partition_name, sort_name) = match index {
+            Index::Table => (None, keys::PK, keys::SK),
+            Index::Gsi1 => (Some(keys::GSI1), keys::GSI1PK, keys::GSI1SK),
+            Index::Gsi2 => (Some(keys::GSI2), keys::GSI2PK, keys::GSI2SK),
+        };
+        let (condition, bound, start) = match range {
+            Range::Descending { before } => ("#p = :p AND #s < :s", before.unwrap_or(ABOVE_ALL), None),
+            Range::UpTo(last) => ("#p = :p AND #s <= :s", last, None),
+            Range::Prefix { prefix, after } => {
+                ("#p = :p AND begins_with(#s, :s)", prefix, after.map(|after| key(partition, after)))
+            }
+        };
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .set_index_name(name.map(str::to_owned))
+            .key_condition_expression(condition)
+            .expression_attribute_names("#p", partition_name)
+            .expression_attribute_names("#s", sort_name)
+            .expression_attribute_values(":p", text(partition))
+            .expression_attribute_values(":s", text(bound))
+            .set_exclusive_start_key(start)
+            .scan_index_forward(!matches!(range, Range::Descending { .. }))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .consistent_read(name.is_none())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("Query"))?;
+        self.meter.read(answer.consumed_capacity());
+        let next = answer.last_evaluated_key().and_then(|last| get_text(last, sort_name)).map(str::to_owned);
+        Ok(Page { items: answer.items.unwrap_or_default(), next })
+    }
+
+    /// The items of one collection whose sort key begins with `prefix`, in order.
+    pub(crate) async fn query_prefix(
+        &self,
+        pk: &str,
+        prefix: &str,
+        page: &PageRequest,
+    ) -> Result<Page<Item>, StoreError> {
+        let range = Range::Prefix { prefix, after: page.after.as_deref() };
+        self.query(Index::Table, pk, range, page.limit).await
+    }
+}
