@@ -75,15 +75,27 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
 
 /// Steps 2 to 5. Gives the messages that are not done.
 async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposition)> {
+    if incoming.is_empty() {
+        return Vec::new();
+    }
     let mut groups: BTreeMap<String, Vec<Incoming>> = BTreeMap::new();
     for event in incoming {
         groups.entry(event.group()).or_default().push(event);
     }
+    let mut unfinished = Vec::new();
+    let endpoints = match endpoints(deps).await {
+        Ok(endpoints) => endpoints,
+        Err(error) => {
+            unfinished.extend(groups.values().flatten().map(|event| (event.message, disposition(&error))));
+            return unfinished;
+        }
+    };
     // What can't be read for all at once is read for each, so that one unreadable item stops its own payment alone.
     let known = Known::read(&deps.store, groups.values().flatten(), false).await.ok();
-    let recorded = join_all(groups.values().map(|group| record::record(deps, group, known.as_ref()))).await;
+    let recorded =
+        join_all(groups.values().map(|group| record::record(&deps.store, group, known.as_ref(), &endpoints)))
+            .await;
 
-    let mut unfinished = Vec::new();
     let mut steps: Vec<&Recorded> = Vec::new();
     for (group, outcome) in groups.values().zip(&recorded) {
         match outcome {
@@ -104,6 +116,12 @@ async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Dispositio
         }
     }
     unfinished
+}
+
+async fn endpoints(deps: &Deps) -> Result<Arc<Vec<Endpoint>>, StoreError> {
+    // Boxed: the futures of the AWS SDK are deep, and a compiler has its limits.
+    let load = async || Box::pin(deps.store.all_configs()).await.map(Arc::new);
+    deps.endpoints.get_or_load(&(), load).await
 }
 
 /// The raised events first: the causing event is the commit mark for them too.

@@ -1,6 +1,5 @@
 //! Folding the events of one payment and writing it.
 
-use crate::Deps;
 use crate::incoming::Incoming;
 use domain::{Effect, Endpoint, Event, EventId, EventType, Payment, PaymentId, Transition};
 use std::collections::{BTreeSet, HashMap};
@@ -49,20 +48,19 @@ pub(crate) struct Recorded {
 
 /// Records the events of one group. Those that are committed already are left out of the answer.
 pub(crate) async fn record(
-    deps: &Deps,
+    store: &Store,
     group: &[Incoming],
     prefetched: Option<&Known>,
+    endpoints: &[Endpoint],
 ) -> Result<Vec<Recorded>, StoreError> {
-    let endpoints =
-        deps.endpoints.get_or_load(&(), async || Ok(Arc::new(deps.store.all_configs().await?))).await?;
     if let Some(known) = prefetched
-        && let Some(recorded) = try_record(&deps.store, group, known, &endpoints).await?
+        && let Some(recorded) = try_record(store, group, known, endpoints).await?
     {
         return Ok(recorded);
     }
     for _ in 0..TRIES {
-        let known = Known::read(&deps.store, group.iter(), true).await?;
-        if let Some(recorded) = try_record(&deps.store, group, &known, &endpoints).await? {
+        let known = Known::read(store, group.iter(), true).await?;
+        if let Some(recorded) = try_record(store, group, &known, endpoints).await? {
             return Ok(recorded);
         }
     }
