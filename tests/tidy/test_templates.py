@@ -9,8 +9,6 @@ from templates import ROOT, function_defaults, functions, of_type, resources, ro
 
 # The longest an attempt may take (shared/relay), so that a delivery is judged before Lambda ends the function.
 ATTEMPT_SECONDS = 15
-# Read by functions, set by the local runner alone.
-LOCAL_ONLY = {"PAYRELAY_KEY_FILE"}
 # HTTP APIs answer 503 by themselves after this long.
 GATEWAY_SECONDS = 30
 
@@ -77,7 +75,7 @@ def test_a_function_is_given_the_variables_that_it_reads_and_no_others() -> None
         given = set(properties["Environment"]["Variables"])
         read = set(re.findall(r'"(PAYRELAY_[A-Z_]+)"', sources(f"functions/{name}/src")))
         assert given <= read | platform, f"{name} is given what it does not read"
-        assert read <= given | common | platform | LOCAL_ONLY, f"{name} reads what it is not given"
+        assert read <= given | common | platform , f"{name} reads what it is not given"
 
 
 def test_a_queue_hides_a_message_for_six_times_its_consumers_timeout() -> None:
@@ -127,3 +125,24 @@ def test_every_alarm_names_a_runbook_and_every_runbook_has_an_alarm() -> None:
 def test_every_function_has_an_alarm_on_its_errors() -> None:
     watched = {alarm["Dimensions"][0]["Value"] for alarm in alarms().values() if alarm["MetricName"] == "Errors"}
     assert watched == {f"{properties['LogicalId']}Name" for properties in functions().values()}
+
+
+def test_the_table_is_the_one_that_the_code_knows() -> None:
+    keys = dict(re.findall(r'const (\w+): &str = "(\w+)";', (ROOT / "shared/store/src/keys.rs").read_text()))
+    (table,) = of_type("infra/data.yaml", "AWS::DynamoDB::Table").values()
+    schema = lambda part: [key["AttributeName"] for key in part["KeySchema"]]  # noqa: E731
+    assert schema(table) == [keys["PK"], keys["SK"]]
+    indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
+    assert set(indexes) == {keys["GSI1"], keys["GSI2"]}
+    for name, index in indexes.items():
+        assert schema(index) == [keys[f"{name}PK"], keys[f"{name}SK"]]
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": keys["TTL"], "Enabled": True}
+
+
+def test_the_queues_give_up_when_the_code_says_why() -> None:
+    code = (ROOT / "shared/queue/src/batch.rs").read_text()
+    receive_count = int(re.search(r"MAX_RECEIVE_COUNT: u32 = (\d+);", code)[1])
+    for name, queue in of_type("infra/data.yaml", "AWS::SQS::Queue").items():
+        if "RedrivePolicy" in queue:
+            assert queue["RedrivePolicy"]["maxReceiveCount"] == receive_count, name

@@ -45,6 +45,9 @@ fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, 
     let body = message.body.as_deref().ok_or("the message has no body")?;
     let message = EventMessage::decode(body).map_err(|error| error.to_string())?;
     let raw = Arc::new(RawEvent { meta: message.meta.clone(), body: message.body.clone() });
+    if !raw.is_storable() {
+        return Err("the webhook is larger than an event can be".to_owned());
+    }
     let verified = Verified::from_parts(message.meta, message.body);
     let notifications = verified.notifications(&message.settings).map_err(|error| error.to_string())?;
     let events = notifications.into_iter().map(|notification| {

@@ -1,10 +1,11 @@
 //! One attempt.
 
 use crate::Deps;
-use crate::target::{self, Target};
+use crate::target::{self, Target, TargetError};
 use aws_lambda_events::sqs::SqsMessage;
 use domain::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind, StandardPayload};
 use jiff::{SignedDuration, Timestamp};
+use platform::VaultError;
 use queue::{DeliveryMessage, Disposition, Outgoing};
 use relay::{Answer, HeaderName, HeaderValue, Outbound, SigningSecret, Url, Verdict};
 use std::error::Error;
@@ -29,15 +30,28 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
         Ok(()) => Disposition::Done,
         Err(error) => {
             tracing::warn!(delivery = %delivery.delivery, error = &*error, "the attempt could not be made or recorded");
-            match error.downcast_ref() {
-                Some(StoreError::Corrupt { .. }) => Disposition::DeadLetter { reason: error.to_string() },
-                _ => Disposition::Retry { reason: error.to_string() },
+            let reason = error.to_string();
+            if is_hopeless(&*error) {
+                Disposition::DeadLetter { reason }
+            } else {
+                Disposition::Retry { reason }
             }
         }
     }
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
+
+/// Whether no later try can end otherwise.
+fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
+        (Some(error), _) => matches!(error, StoreError::Corrupt { .. } | StoreError::TooLarge),
+        (_, Some(TargetError::Store(error))) => matches!(error, StoreError::Corrupt { .. }),
+        (_, Some(TargetError::Vault(error))) => matches!(error, VaultError::Unopenable),
+        (_, Some(TargetError::Invalid(_))) => true,
+        (None, None) => false,
+    }
+}
 
 async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result<(), Failure> {
     // A first attempt that comes from the consumer (they carry the payload), and was not handed out before, can't
@@ -90,12 +104,23 @@ fn attempts(delivery: &Delivery) -> u32 {
     u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX)
 }
 
+/// An event is committed moments after its deliveries are queued. A delivery that can't find its event after this
+/// time has outlived it.
+const EVENT_COMMIT_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+
+#[derive(Debug, thiserror::Error)]
+#[error("the event is not there yet")]
+struct EventNotYetCommitted;
+
 /// The bytes to send; `None` when the event has expired.
 async fn payload(deps: &Deps, message: &DeliveryMessage) -> Result<Option<String>, Failure> {
     if let Some(payload) = &message.payload {
         return Ok(Some(payload.clone()));
     }
-    let Some(record) = deps.store.event(&message.event).await? else { return Ok(None) };
+    let Some(record) = deps.store.event(&message.event).await? else {
+        let is_young = deps.clock.now().duration_since(message.created_at) < EVENT_COMMIT_PATIENCE;
+        return if is_young { Err(EventNotYetCommitted.into()) } else { Ok(None) };
+    };
     Ok(Some(serde_json::to_string(&StandardPayload::from(&record.event))?))
 }
 

@@ -95,7 +95,7 @@ pub(crate) async fn replace(
     Ok(http::ok(&deps.view(&source), revision, None))
 }
 
-/// Its payments and events stay; its webhook URL answers 404 from now on.
+/// Its payments and events stay; its webhook URL answers 404, on AWS within a minute (`webhook` keeps sources that long).
 pub(crate) async fn delete(
     State(deps): State<Deps>,
     Path(id): Path<SourceId>,

@@ -28,8 +28,8 @@ use store::Store;
 pub const MAX_BODY_BYTES: usize = 512 * 1024;
 
 /// How long a source and its secrets may be kept. A new secret works at once all the same: what a cached source
-/// rejects is checked again with a fresh one.
-const SOURCE_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
+/// rejects is checked again with a fresh one. A source that was deleted or disabled is taken for that long.
+pub const SOURCE_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Requests that no cached secret matches read the source again. Between two such reads of one source lies at
 /// least this time, so that a flood of forged requests does not become a flood of reads.
@@ -47,12 +47,20 @@ pub struct Deps {
 }
 
 impl Deps {
-    pub fn new(store: Store, events: Queue, vault: Vault, clock: Clock, entropy: Entropy) -> Self {
+    /// `source_max_age`: how long a source may be kept.
+    pub fn new(
+        store: Store,
+        events: Queue,
+        vault: Vault,
+        clock: Clock,
+        entropy: Entropy,
+        source_max_age: SignedDuration,
+    ) -> Self {
         Self {
             store,
             events,
             vault,
-            sources: Cache::new(clock.clone(), SOURCE_MAX_AGE),
+            sources: Cache::new(clock.clone(), source_max_age),
             reloads: Cache::new(clock.clone(), RELOAD_INTERVAL),
             clock,
             entropy,
@@ -67,6 +75,7 @@ impl Deps {
             Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
             Clock::system(),
             Entropy::system(),
+            SOURCE_MAX_AGE,
         )
     }
 }

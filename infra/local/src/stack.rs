@@ -144,6 +144,7 @@ impl Stack {
                 vault.clone(),
                 clock.clone(),
                 entropy.clone(),
+                config_max_age,
             )),
             payments_api: payments_api::service(payments_api::Deps::new(
                 store.clone(),

@@ -126,7 +126,8 @@ impl PaymentId {
 impl EventId {
     /// `payment` is the payment that the event belongs to; an event without one gets a partition of its own.
     pub fn derive(source: &SourceId, payment: Option<&PaymentId>, dedupe_key: &str) -> Self {
-        Self::in_partition(payment, &hash("event", &[source.as_str(), dedupe_key]))
+        let payment_id = payment.map_or("", PaymentId::as_str);
+        Self::in_partition(payment, &hash("event", &[source.as_str(), payment_id, dedupe_key]))
     }
 
     /// The id of a further notification under the same dedupe key whose content differs (`digest`).

@@ -92,7 +92,8 @@ pub enum Fact {
     Requested { amount: i64 },
     /// The merchant's own reference of the payment.
     MerchantReference { reference: String },
-    /// The provider's running total over all operations of a kind: a check, never added to a sum.
+    /// The provider's running total over all operations of a kind, those in flight included. Never added to a
+    /// sum: it stands in for operations that the provider does not report one by one.
     Total { kind: OperationKind, amount: i64 },
 }
 

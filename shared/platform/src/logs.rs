@@ -1,18 +1,35 @@
 //! Logs: one JSON line each, on standard output (CloudWatch takes it from there).
 
+use crate::Settings;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Starts logging at `PAYRELAY_LOG` (`error`, `warn`, `info`, `debug`; `info` by default). Only Payrelay's own
-/// lines and the warnings of libraries are written: an SDK's debug lines contain requests.
-pub fn init_logs(settings: &crate::Settings) {
+/// The crates whose lines are written from `PAYRELAY_LOG`'s level up.
+const OURS: [&str; 13] = [
+    "consumer",
+    "dispatcher",
+    "endpoints_api",
+    "http",
+    "payments_api",
+    "platform",
+    "providers",
+    "queue",
+    "relay",
+    "sources_api",
+    "store",
+    "sweeper",
+    "webhook",
+];
+
+/// Starts logging at `PAYRELAY_LOG` (`error`, `warn`, `info`, `debug`; `info` by default). Of libraries only
+/// warnings are written, whatever the level: an SDK's debug lines contain requests.
+pub fn init_logs(settings: &Settings) {
     let level =
         settings.optional("PAYRELAY_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_targets(OURS.map(|name| (name, level)));
+    let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
     // More than one start in a process (tests, the local runner) keeps the first.
-    let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_max_level(level.min(LevelFilter::INFO))
-        .try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(targets)).try_init();
 }

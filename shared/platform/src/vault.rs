@@ -162,6 +162,14 @@ impl fmt::Debug for Vault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Aws, AwsEndpoints};
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use aws_smithy_types::body::SdkBody;
 
     fn vault() -> Vault {
         let entropy = Entropy::system();
@@ -184,6 +192,40 @@ mod tests {
         let sealed = vault.seal("src_1", &SecretText::new("whsec_abc")).await.expect("sealing works");
         for tampered in ["", "f1.", "k1.a.b", "f1.AAAA", &sealed[..sealed.len() - 2]] {
             assert!(matches!(vault.open("src_1", tampered).await, Err(VaultError::Unopenable)), "{tampered}");
+        }
+    }
+
+    /// A KMS that refuses every call with one error. The emulator that the contract tests run on answers all of
+    /// the errors below as the first.
+    #[derive(Debug, Clone)]
+    struct Refusal(&'static str);
+
+    impl HttpConnector for Refusal {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let body = SdkBody::from(format!(r#"{{"__type":"{}"}}"#, self.0));
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(400.try_into().expect("a status"), body)))
+        }
+    }
+
+    impl HttpClient for Refusal {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_kms_can_never_open_is_told_from_what_it_can_not_open_now() {
+        let open = async |error| {
+            let aws = Aws::local(AwsEndpoints::default()).without_retries();
+            let kms = aws.with_http_client(SharedHttpClient::new(Refusal(error))).kms();
+            Vault::kms(kms, "key", Entropy::system()).open("src_1", "k1.AAAA.AAAA").await
+        };
+        for error in ["InvalidCiphertextException", "IncorrectKeyException"] {
+            assert!(matches!(open(error).await, Err(VaultError::Unopenable)), "{error}");
+        }
+        for error in ["KMSInternalException", "AccessDeniedException", "DisabledException"] {
+            let refused = open(error).await;
+            assert!(matches!(refused, Err(VaultError::Unavailable { operation: "Decrypt", .. })), "{error}");
         }
     }
 }

@@ -112,19 +112,10 @@ impl DeliveryMessage {
         endpoint: EndpointId,
         event_type: EventType,
         created_at: Timestamp,
-        payload: String,
+        payload: Option<String>,
     ) -> Self {
         let delivery = DeliveryId::derive(&event, &endpoint);
-        Self {
-            v: VERSION,
-            delivery,
-            event,
-            endpoint,
-            event_type,
-            created_at,
-            attempt: 1,
-            payload: Some(payload),
-        }
+        Self { v: VERSION, delivery, event, endpoint, event_type, created_at, attempt: 1, payload }
     }
 
     /// Attempt `number` of a delivery that is stored already.

@@ -3,11 +3,10 @@
 
 use crate::item::{Condition, DATA, Item, blob, decode_item, get_text, key, number, text};
 use crate::keys::{self, Keyed, due_key_for, due_shard_key};
-use crate::listing::PageRequest;
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use domain::{Delivery, DeliveryId, EventId};
+use domain::{Delivery, DeliveryId};
 use jiff::Timestamp;
 
 const KIND: &str = "delivery";
@@ -50,26 +49,7 @@ impl Store {
         self.batch_get(ids, false).await?.iter().map(read).collect()
     }
 
-    /// AP17: the recorded deliveries of an event.
-    pub async fn event_deliveries(&self, event: &EventId) -> Result<Vec<StoredDelivery>, StoreError> {
-        let mut found = Vec::new();
-        let mut request = PageRequest { after: None, limit: 1000 };
-        loop {
-            let page = self.query_prefix(event.pk(), DeliveryId::PREFIX, &request).await?;
-            for item in &page.items {
-                let stored = read(item)?;
-                if &stored.delivery.event == event {
-                    found.push(stored);
-                }
-            }
-            match page.next {
-                Some(next) => request.after = Some(next),
-                None => return Ok(found),
-            }
-        }
-    }
-
-    /// AP18: writes a delivery that was read at `revision`. `due_at` puts it into the due-index.
+    /// AP17: writes a delivery that was read at `revision`. `due_at` puts it into the due-index.
     pub async fn put_delivery(
         &self,
         delivery: &Delivery,
@@ -93,7 +73,7 @@ impl Store {
         Ok(next)
     }
 
-    /// AP19: what is due in a shard of the due-index, oldest first.
+    /// AP18: what is due in a shard of the due-index, oldest first.
     pub async fn due_deliveries(
         &self,
         shard: u8,
@@ -110,7 +90,7 @@ impl Store {
         Ok(due.collect())
     }
 
-    /// AP20: moves a due entry to a later time, so that it comes up again if what is started now comes to
+    /// AP19: moves a due entry to a later time, so that it comes up again if what is started now comes to
     /// nothing. Not a lock: it only spaces the tries.
     pub async fn move_due(&self, due: &Due, to: Timestamp) -> Result<DueClaim, StoreError> {
         let answer = self

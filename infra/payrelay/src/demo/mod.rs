@@ -58,8 +58,8 @@ pub(crate) async fn run(stack: &Stack, url: &str, admin_key: &SecretText) -> Res
          \n  curl -sH \"Authorization: Bearer $KEY\" {url}/v1/payments\
          \n  curl -sH \"Authorization: Bearer $KEY\" {url}/v1/payments/{id}\
          \n  curl -sH \"Authorization: Bearer $KEY\" {url}/v1/payments/{id}/timeline\
-         \n  curl -sH \"Authorization: Bearer $KEY\" {url}/v1/events?limit=5\
-         \n  curl -sH \"Authorization: Bearer $KEY\" {url}/v1/deliveries?limit=5\
+         \n  curl -sH \"Authorization: Bearer $KEY\" '{url}/v1/events?limit=5'\
+         \n  curl -sH \"Authorization: Bearer $KEY\" '{url}/v1/deliveries?limit=5'\
          \n\nStill serving at {url}; Ctrl-C ends it.",
         key = admin_key.expose(),
     );

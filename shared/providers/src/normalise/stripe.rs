@@ -256,25 +256,20 @@ fn charge<'a>(provider_type: &str, object: &Object<'a>) -> Result<Said<'a>, Malf
     Ok(Said { event_type, payment, object, amount: headline, facts })
 }
 
-/// The refunds that a charge lists (newer API versions list none), and its running total of those that are not
-/// still in flight as far as it lists them.
+/// The refunds that a charge lists (newer API versions list none), and its running total. The total counts refunds
+/// in flight as well; the ledger takes off those that it knows.
 fn refunds(charge: &Object<'_>, total: i64) -> Result<Vec<Fact>, Malformed> {
     let mut facts = Vec::new();
-    let mut in_flight = 0i64;
     let listed = charge.object("refunds", "data.object.refunds")?.and_then(|refunds| refunds.list("data"));
     for refund in listed.unwrap_or_default() {
         let refund = Object::parse(refund.get().as_bytes(), "data.object.refunds.data")?;
         let Some(id) = refund.text("id") else { continue };
         let amount = refund.amount("amount")?;
         let (state, _) = refund_state(&refund, &Object::default());
-        if state < OperationState::Failed {
-            in_flight = in_flight.saturating_add(amount.unwrap_or(0));
-        }
         facts.push(operation(OperationKind::Refund, &id, state, amount));
     }
-    let settled = total.saturating_sub(in_flight);
-    if settled > 0 {
-        facts.push(Fact::Total { kind: OperationKind::Refund, amount: settled });
+    if total > 0 {
+        facts.push(Fact::Total { kind: OperationKind::Refund, amount: total });
     }
     Ok(facts)
 }

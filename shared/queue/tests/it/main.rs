@@ -72,7 +72,7 @@ fn a_delivery_message_carries_what_its_attempt_needs() {
         endpoint.clone(),
         EventType::PaymentCaptured,
         at(),
-        payload.clone(),
+        Some(payload.clone()),
     );
     let delivery = Delivery {
         id: DeliveryId::derive(&event_id(), &endpoint),
@@ -106,13 +106,8 @@ fn an_event_message_comes_back_byte_for_byte() {
 #[test]
 fn what_can_not_be_read_is_refused_without_a_word_of_it() {
     let message = event_message(&[]).encode();
-    let delivery = DeliveryMessage::first(
-        event_id(),
-        EndpointId::mint([3; 16]),
-        EventType::PaymentCaptured,
-        at(),
-        String::new(),
-    );
+    let delivery =
+        DeliveryMessage::first(event_id(), EndpointId::mint([3; 16]), EventType::PaymentCaptured, at(), None);
     let later = |text: &str| text.replacen("\"v\":1", "\"v\":2", 1);
     let complaints = [
         EventMessage::decode("secret").unwrap_err(),
