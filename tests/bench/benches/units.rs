@@ -2,7 +2,7 @@
 //! dispatcher together, one event of about 3 KiB at a time (the dearest way: batches share reads), to one endpoint that
 //! answers 200. Fails above the budget of the design: 6 write units and 3 read units.
 //!
-//! `cargo bench -p bench --bench units`
+//! `cargo test -p bench --bench units`: what is counted does not depend on how it was compiled.
 
 use anyhow::{Result, ensure};
 use bench::{stripe_charge, token};
