@@ -18,7 +18,8 @@ pub(crate) struct Incoming {
     pub(crate) provider: String,
     pub(crate) received_at: Timestamp,
     pub(crate) verified_by: VerifiedBy,
-    pub(crate) secret: SecretId,
+    /// Absent where the provider signs nothing.
+    pub(crate) secret: Option<SecretId>,
     pub(crate) payment: Option<PaymentId>,
     /// Its id, unless an event with other content has it already.
     pub(crate) id: EventId,
@@ -59,7 +60,7 @@ fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, 
             provider: message.provider.clone(),
             received_at: message.received_at,
             verified_by: verified.verified_by(),
-            secret: verified.secret().clone(),
+            secret: verified.secret().cloned(),
             id: EventId::derive(&message.source, payment.as_ref(), &notification.dedupe_key),
             payment,
             digest: notification.digest(),

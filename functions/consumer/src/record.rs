@@ -194,7 +194,7 @@ fn assemble(
         payment: incoming.payment.clone().filter(|_| transition.is_some()),
         received_at: incoming.received_at,
         verified_by: incoming.verified_by,
-        secret: Some(incoming.secret.clone()),
+        secret: incoming.secret.clone(),
         notification: incoming.notification.clone(),
         transition,
         endpoints: matching(endpoints, event_type, incoming),

@@ -73,7 +73,8 @@ impl SourceReplacement {
         let mut checks = Checks::new();
         checks.label("/name", &self.name, MAX_NAME_CHARS);
         if let Some(secrets) = &self.secrets {
-            checks.count("/secrets", secrets, 1, MAX_SECRETS);
+            // A provider that signs nothing has none.
+            checks.count("/secrets", secrets, usize::from(provider.is_signed()), MAX_SECRETS);
             for (index, text) in secrets.iter().enumerate() {
                 check_secret(&mut checks, provider, &format!("/secrets/{index}"), text);
                 if secrets[..index].contains(text) {

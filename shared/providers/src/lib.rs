@@ -7,8 +7,9 @@
 //!
 //! This crate does no IO and reads no clock, entropy or environment; the time is passed in.
 //!
-//! Where to look: `table.rs` holds one row per provider, to be read top to bottom; [`scheme`] is the vocabulary
-//! of those rows; `verify/` interprets them; `normalise/` has one module per payload format.
+//! Where to look: `table/` lists the providers and holds one file per provider, most of them nothing but data;
+//! [`scheme`] is the vocabulary of how they sign, which `verify/` interprets; `normalise/format.rs` is the
+//! vocabulary of what they say, which `normalise/interpret.rs` reads.
 
 mod json;
 mod normalise;
@@ -19,7 +20,7 @@ mod table;
 mod verified;
 mod verify;
 
-pub use normalise::Malformed;
+pub use normalise::{Expressed, Expresses, Malformed};
 pub use provider::{Accepted, InvalidSecret, InvalidSetting, Provider, Setting, SettingValues, Settings};
 pub use request::{Request, Secret};
 pub use scheme::Covers;

@@ -27,20 +27,31 @@ pub enum Covers {
     None,
 }
 
-/// The schemes of a provider, tried in order. Never empty.
+/// The schemes of a provider, tried in order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "rows are statics, which can't hold boxes, and are never moved"
+)]
 #[derive(Debug)]
-pub struct Schemes {
-    pub first: Scheme,
-    pub more: &'static [Scheme],
+pub enum Schemes {
+    /// Never empty.
+    Signed { first: Scheme, more: &'static [Scheme] },
+    /// The provider signs nothing: whoever knows the address can call it. What arrives is a hint to look at the
+    /// provider's API and moves no money ([`Covers::None`]).
+    Unsigned,
 }
 
 impl Schemes {
     pub const fn one(first: Scheme) -> Self {
-        Self { first, more: &[] }
+        Self::Signed { first, more: &[] }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Scheme> {
-        std::iter::once(&self.first).chain(self.more)
+        let (first, more) = match self {
+            Self::Signed { first, more } => (Some(first), *more),
+            Self::Unsigned => (None, &[][..]),
+        };
+        first.into_iter().chain(more)
     }
 }
 
@@ -61,8 +72,8 @@ pub struct Scheme {
     /// All must hold before a signature counts.
     pub conditions: &'static [Condition],
     /// The headers worth keeping with the event, lower case, beside `content-type`: what relaying the original
-    /// needs, and the ids that normalisation reads. Only headers that the signature covers or that are part of
-    /// it; never one that carries the secret itself.
+    /// needs, and the ids and types that normalisation reads. Where the signature does not cover them, no fact
+    /// may rest on them alone. Never one that carries the secret itself.
     pub keeps: &'static [&'static str],
 }
 
@@ -80,6 +91,8 @@ pub enum Scope {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hash {
+    /// Only where the provider leaves no choice (PayU).
+    Md5,
     Sha1,
     Sha256,
     Sha512,
@@ -250,4 +263,9 @@ pub enum Condition {
     PairAbsent(&'static str),
     /// Both are there and equal.
     Equal(Place, Place),
+    /// There, and not empty.
+    Present(Place),
+    /// Another scheme's header is not there, so that this one can't rescue what failed under it.
+    HeaderAbsent(&'static str),
+    BodyPresent,
 }

@@ -3,6 +3,7 @@
 use crate::scheme::{Covers, Scheme};
 use crate::{Malformed, Provider, Request, Settings};
 use domain::{Notification, SecretId, VerifiedBy};
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;
 
@@ -23,7 +24,13 @@ pub struct VerifiedMeta {
     provider: &'static Provider,
     scheme: String,
     covers: Covers,
-    secret: SecretId,
+    /// Absent where the provider signs nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<SecretId>,
+    /// When it arrived, in microseconds since 1970: only where the provider signs nothing, whose notifications
+    /// differ in nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    arrival_us: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     headers: Vec<(String, String)>,
 }
@@ -34,6 +41,7 @@ impl PartialEq for VerifiedMeta {
         key(self) == key(other)
             && self.scheme == other.scheme
             && self.secret == other.secret
+            && self.arrival_us == other.arrival_us
             && self.headers == other.headers
     }
 }
@@ -58,7 +66,27 @@ impl Verified {
             provider,
             scheme: scheme.name.to_owned(),
             covers: scheme.covers,
-            secret: secret.clone(),
+            secret: Some(secret.clone()),
+            arrival_us: None,
+            headers,
+        };
+        Self { meta, body: request.body.to_vec() }
+    }
+
+    /// For a provider that signs nothing: [`VerifiedBy::None`].
+    pub(crate) fn unsigned(provider: &'static Provider, request: &Request<'_>, now: Timestamp) -> Self {
+        let headers = request
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            .collect();
+        let meta = VerifiedMeta {
+            provider,
+            scheme: "unsigned".to_owned(),
+            covers: Covers::None,
+            secret: None,
+            arrival_us: Some(now.as_microsecond()),
             headers,
         };
         Self { meta, body: request.body.to_vec() }
@@ -100,9 +128,13 @@ impl Verified {
         self.meta.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The secret that matched.
-    pub fn secret(&self) -> &SecretId {
-        &self.meta.secret
+    /// The secret that matched; `None` where the provider signs nothing.
+    pub fn secret(&self) -> Option<&SecretId> {
+        self.meta.secret.as_ref()
+    }
+
+    pub(crate) fn arrival_us(&self) -> Option<i64> {
+        self.meta.arrival_us
     }
 
     pub fn covers(&self) -> Covers {
@@ -122,7 +154,7 @@ impl Verified {
     /// # Errors
     /// [`Malformed`] where not even the dedupe key and the type can be read, or an amount is not an integer.
     pub fn notifications(&self, settings: &Settings) -> Result<Vec<Notification>, Malformed> {
-        (self.meta.provider.normalise)(self, settings)
+        self.meta.provider.normalise.run(self, settings)
     }
 }
 

@@ -143,7 +143,7 @@ fn recorded() -> (Payment, Event, RawEvent) {
         payment: Some(payment_id),
         received_at: at(),
         verified_by: verified.verified_by(),
-        secret: Some(verified.secret().clone()),
+        secret: verified.secret().cloned(),
         notification,
         transition: Some(transition),
         endpoints: vec![EndpointId::mint([3; 16])],

@@ -68,7 +68,7 @@ fn record(payment: &mut Option<Payment>, body: &str, now: Timestamp) -> Event {
         payment: payment_id,
         received_at: now,
         verified_by: verified.verified_by(),
-        secret: Some(verified.secret().clone()),
+        secret: verified.secret().cloned(),
         notification,
         transition,
         endpoints: vec![EndpointId::mint([3; 16])],

@@ -1,4 +1,5 @@
-//! What payloads mean: one module per format.
+//! What payloads mean. Most formats are data ([`format`]), beside their provider's row in `table/`; those that need
+//! code have a module here.
 //!
 //! Rules that hold for all of them: what a payload does not say stays absent, and a field that is odd but not
 //! needed counts as absent. An error is only what leaves us unable to tell this notification from others, and an
@@ -6,10 +7,65 @@
 //! the provider calls the event.
 
 pub(crate) mod adyen;
+mod document;
+pub(crate) mod format;
+pub(crate) mod interpret;
 pub(crate) mod standard_webhooks;
 pub(crate) mod stripe;
 
-use domain::{Currency, Fact, OperationKind, OperationState};
+use crate::{Settings, Verified};
+use domain::{Currency, Fact, Notification, OperationKind, OperationState};
+
+/// How a provider's payload becomes notifications. Takes a [`Verified`]: nothing else can be parsed.
+#[derive(Debug)]
+pub(crate) enum Normalise {
+    Format(&'static format::Format),
+    Code {
+        run: fn(&Verified, &Settings) -> Result<Vec<Notification>, Malformed>,
+        /// What a [`format::Format`] tells by itself.
+        expresses: Expresses,
+    },
+}
+
+impl Normalise {
+    pub(crate) fn run(
+        &self,
+        verified: &Verified,
+        settings: &Settings,
+    ) -> Result<Vec<Notification>, Malformed> {
+        match self {
+            Self::Format(format) => interpret::notifications(format, verified, settings),
+            Self::Code { run, .. } => run(verified, settings),
+        }
+    }
+
+    pub(crate) fn expresses(&self) -> Expresses {
+        match self {
+            Self::Format(format) => format.expresses(),
+            Self::Code { expresses, .. } => *expresses,
+        }
+    }
+}
+
+/// What a provider's notifications can say of a payment, as far as we read them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expresses {
+    /// Money is reserved, in a step of its own.
+    pub authorization: Expressed,
+    pub capture: Expressed,
+    pub void: Expressed,
+    pub refund: Expressed,
+    pub dispute: Expressed,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Expressed {
+    #[default]
+    Never,
+    /// That it happened, not how much it was.
+    WithoutAmount,
+    WithAmount,
+}
 
 /// A genuine payload that we cannot read. Names the field, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

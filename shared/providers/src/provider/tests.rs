@@ -1,4 +1,5 @@
 use super::*;
+use crate::normalise::format::{At, Format};
 use crate::scheme::{Place, Scope};
 use std::collections::BTreeSet;
 
@@ -32,8 +33,92 @@ fn every_row_is_consistent() {
                 assert!(!list.is_empty() && !element.is_empty(), "{name}");
             }
         }
+        let asks = provider.settings().iter().any(|setting| setting.name == EXPERIMENTAL.name);
+        assert_eq!(provider.is_experimental(), asks, "{} and its setting", provider.id());
+        if let Normalise::Format(format) = &provider.normalise {
+            check_format(provider, format);
+        }
     }
     assert!(Provider::find("nobody").is_none());
+}
+
+/// A format reads only headers that are kept, and no rule of it hides behind an earlier one.
+fn check_format(provider: &Provider, format: &Format) {
+    let id = provider.id();
+    assert!(!format.key.is_empty() && !format.kind.is_empty(), "{id} lacks a key or a type");
+    let parts = format.key.iter().chain(format.kind).copied().flatten().chain(format.event_id);
+    for at in parts {
+        if let At::Header(header) = at {
+            let kept = provider.schemes().any(|scheme| scheme.keeps.contains(header));
+            assert!(kept, "{id} reads `{header}`, which no scheme keeps");
+        }
+    }
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for subject in format.subjects {
+        let has_status = !subject.status.is_empty();
+        for (kind, status, _) in subject.rules {
+            assert!(status.is_empty() || has_status, "{id}: `{kind}` compares a status that is not read");
+            let hidden = seen.iter().any(|(earlier, any)| earlier == kind && any.is_empty());
+            assert!(!hidden, "{id}: `{kind}` `{status}` can't be reached");
+            seen.push((kind, status));
+        }
+    }
+}
+
+#[test]
+fn an_experimental_provider_is_refused_until_the_source_accepts_it() {
+    let klarna = provider("klarna");
+    assert!(klarna.is_experimental());
+    let missing = klarna.check_settings(&settings(&[])).expect_err("required");
+    assert_eq!(missing, [InvalidSetting::Missing { name: "experimental" }]);
+    assert!(klarna.check_settings(&settings(&[("experimental", "yes")])).is_err());
+    assert_eq!(klarna.check_settings(&settings(&[("experimental", "accepted")])), Ok(()));
+    let request = Request { method: "POST", url: "https://x", headers: &[], body: b"id=tr_1" };
+    for settings in [settings(&[]), settings(&[("experimental", "yes")])] {
+        for experimental in Provider::all().filter(|provider| provider.is_experimental()) {
+            let refused = experimental.verify(&request, &[], &settings, Timestamp::UNIX_EPOCH);
+            assert_eq!(refused, Err(Rejection::ExperimentalNotAccepted), "{}", experimental.id());
+        }
+    }
+}
+
+#[test]
+fn a_provider_that_signs_nothing_takes_no_secret_and_proves_nothing() {
+    let mollie = provider("mollie");
+    assert!(!mollie.is_signed());
+    assert_eq!(mollie.check_secret("live_0123456789"), Err(InvalidSecret::Unused));
+    let headers =
+        [("Content-Type".to_owned(), "text/plain".to_owned()), ("X-Other".to_owned(), "1".to_owned())];
+    let request = Request { method: "POST", url: "https://x", headers: &headers, body: b"id=tr_1" };
+    let accepted = settings(&[("experimental", "accepted")]);
+    let at = |us| mollie.verify(&request, &[], &accepted, Timestamp::from_microsecond(us).expect("in range"));
+    let (first, second) = (at(1).expect("unsigned"), at(2).expect("unsigned"));
+    assert_eq!((first.secret(), first.verified_by()), (None, domain::VerifiedBy::None));
+    assert_eq!(first.headers().len(), 1);
+    // The same body twice is two changes; the same arrival twice is one.
+    let key = |verified: &Verified| verified.notifications(&accepted).expect("a form")[0].dedupe_key.clone();
+    assert_eq!((key(&first), key(&second)), ("tr_1:1".to_owned(), "tr_1:2".to_owned()));
+    let (meta, body) = first.clone().into_parts();
+    let crossed = serde_json::to_string(&meta).expect("plain data");
+    let crossed = Verified::from_parts(serde_json::from_str(&crossed).expect("what was written"), body);
+    assert_eq!(crossed, first);
+}
+
+#[test]
+fn a_chosen_secret_may_be_a_sentence_and_a_password_has_its_user() {
+    assert_eq!(provider("github").check_secret("It's a Secret to Everybody"), Ok(()));
+    assert_eq!(provider("github").check_secret(" secret-secret"), Err(InvalidSecret::Spaces));
+    assert_eq!(provider("github").check_secret("secret\tsecret"), Err(InvalidSecret::Spaces));
+    assert_eq!(provider("chargebee").check_secret("user:s3cr:et pass"), Ok(()));
+    assert_eq!(provider("chargebee").check_secret("only-a-password"), Err(InvalidSecret::Form));
+}
+
+#[test]
+fn a_currency_is_one_of_iso_4217() {
+    let authorizenet = provider("authorizenet");
+    assert_eq!(authorizenet.check_settings(&settings(&[("currency", "usd")])), Ok(()));
+    let invalid = authorizenet.check_settings(&settings(&[("currency", "dollars")])).expect_err("no code");
+    assert_eq!(invalid, [InvalidSetting::NotACurrency { name: "currency" }]);
 }
 
 #[test]

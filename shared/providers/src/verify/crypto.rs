@@ -6,6 +6,7 @@ use crate::scheme::{self, Algorithm, Hash, KeyEncoding, KeyPrefix, Place};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
@@ -111,6 +112,7 @@ fn hmac(hash: Hash, key: &Key, message: &Message<'_>) -> Vec<u8> {
     }
     let pieces = pieces(key, message);
     match hash {
+        Hash::Md5 => run::<Hmac<Md5>>(&key.0, pieces),
         Hash::Sha1 => run::<Hmac<Sha1>>(&key.0, pieces),
         Hash::Sha256 => run::<Hmac<Sha256>>(&key.0, pieces),
         Hash::Sha512 => run::<Hmac<Sha512>>(&key.0, pieces),
@@ -125,6 +127,7 @@ fn digest(hash: Hash, key: &Key, message: &Message<'_>) -> Vec<u8> {
     }
     let pieces = pieces(key, message);
     match hash {
+        Hash::Md5 => run::<Md5>(pieces),
         Hash::Sha1 => run::<Sha1>(pieces),
         Hash::Sha256 => run::<Sha256>(pieces),
         Hash::Sha512 => run::<Sha512>(pieces),

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 /// The field is there twice, or is not percent-encoded UTF-8.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// The value of the one field called `name`.
-pub(super) fn field<'a>(form: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Malformed> {
+pub(crate) fn field<'a>(form: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Malformed> {
     let mut found = None;
     for pair in form.split(|&b| b == b'&') {
         let (key, value) = match pair.iter().position(|&b| b == b'=') {

@@ -4,7 +4,7 @@
 //! signatures over one of the row's templates, the row's conditions hold and the time is within its tolerance.
 
 mod crypto;
-mod form;
+pub(crate) mod form;
 mod signature;
 mod view;
 
@@ -24,6 +24,8 @@ use view::View;
 pub enum Rejection {
     #[error("the source has no active secret for this kind of signature")]
     NoActiveSecret,
+    #[error("the provider is experimental, which the source's settings have not accepted")]
+    ExperimentalNotAccepted,
     #[error("the source lacks a setting that the signature depends on")]
     MissingSetting,
     #[error("the signature, or something that it is made over, is missing")]
@@ -46,6 +48,7 @@ impl Rejection {
     pub fn code(self) -> &'static str {
         match self {
             Self::NoActiveSecret => "no_active_secret",
+            Self::ExperimentalNotAccepted => "experimental_not_accepted",
             Self::MissingSetting => "missing_setting",
             Self::MissingSignature => "missing_signature",
             Self::MalformedBody => "malformed_body",
@@ -144,6 +147,9 @@ fn hold(condition: &Condition, view: &View<'_>) -> Result<(), Rejection> {
     let holds = match condition {
         Condition::PairAbsent(name) => !view.pairs.iter().any(|(pair, _)| pair == name),
         Condition::Equal(left, right) => view.required(left)? == view.required(right)?,
+        Condition::Present(place) => view.required(place).map(|_| true)?,
+        Condition::HeaderAbsent(name) => view.request().header_lines(name).next().is_none(),
+        Condition::BodyPresent => !view.request().body.is_empty(),
     };
     if holds { Ok(()) } else { Err(Rejection::SignatureMismatch) }
 }

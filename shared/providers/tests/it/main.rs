@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod no_input_panics;
+mod readme;
 mod rules;
 mod samples;
+mod schemes;
 mod support;
 mod vectors;

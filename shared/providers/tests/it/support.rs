@@ -1,14 +1,15 @@
 //! Files of golden data: our own and those that an environment variable names.
 
 use domain::SecretId;
-use providers::{Verified, VerifiedMeta};
+use providers::{Provider, Settings, Verified, VerifiedMeta};
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
-/// Vectors of the Svix and `v1a` files speak of one provider of ours.
+/// Some files speak of one provider of ours under other names.
 pub(crate) fn provider_id(name: &str) -> &str {
     match name {
         "svix" | "standard_webhooks_v1a" => "standard_webhooks",
+        "mollie_classic" => "mollie",
         other => other,
     }
 }
@@ -45,6 +46,12 @@ pub(crate) fn json_files(directory: &Path) -> Vec<PathBuf> {
 pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Vec<T> {
     serde_json::from_slice(&std::fs::read(file).unwrap())
         .unwrap_or_else(|error| panic!("{} is not a list of what it should hold: {error}", file.display()))
+}
+
+/// The settings without which an experimental provider is refused.
+pub(crate) fn accepted(provider: &Provider) -> Settings {
+    let accepted = ("experimental".to_owned(), "accepted".to_owned());
+    provider.is_experimental().then_some(accepted).into_iter().collect()
 }
 
 pub(crate) fn secret_id(number: u8) -> SecretId {

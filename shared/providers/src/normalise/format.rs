@@ -1,0 +1,229 @@
+//! The vocabulary in which a provider's payloads are written down. A [`Format`] is data; `interpret` reads
+//! payloads by it. What holds for every format is the interpreter's, not a row's:
+//!
+//! - a type that no rule names is recorded as `provider.other`, without facts;
+//! - what the payload does not say stays absent; an amount that is there and can't be read exactly is an error;
+//! - a payment that the provider reports only once it is paid counts as authorised and captured in one step.
+
+use super::{Expressed, Expresses};
+use domain::{DisputeFunds, DisputeStage, OperationState};
+
+/// How a provider's payloads are read.
+#[derive(Debug)]
+pub(crate) struct Format {
+    pub(crate) body: Body,
+    /// The list whose elements are notifications of their own, where the provider sends batches.
+    pub(crate) list: Option<&'static str>,
+    /// The provider's id of the notification: the first that is there.
+    pub(crate) event_id: &'static [At],
+    /// What tells this notification from all others: alternatives, of which the first counts whose parts are all
+    /// there. The parts are joined with `:`.
+    pub(crate) key: &'static [&'static [At]],
+    /// The provider's name of what happened: alternatives as above, joined with `.`.
+    pub(crate) kind: &'static [&'static [At]],
+    /// When it happened: the first that is there.
+    pub(crate) time: &'static [(At, Clock)],
+    pub(crate) unit: AmountUnit,
+    /// Where the provider's minor unit is not ISO 4217's.
+    pub(crate) exponents: &'static [(&'static str, u8)],
+    /// The exponent where no currency is named, for providers whose currencies all have the same one.
+    pub(crate) unnamed_exponent: Option<u8>,
+    /// What notifications can be about, in order: the first with a rule for the type and status counts.
+    pub(crate) subjects: &'static [Subject],
+    /// The id to show for anything else.
+    pub(crate) object: &'static [At],
+}
+
+impl Format {
+    /// JSON whose fields are all still to be named.
+    pub(crate) const JSON: Self = Self {
+        body: Body::Json,
+        list: None,
+        event_id: &[],
+        key: &[],
+        kind: &[],
+        time: &[],
+        unit: AmountUnit::Minor,
+        exponents: &[],
+        unnamed_exponent: None,
+        subjects: &[],
+        object: &[],
+    };
+    pub(crate) const FORM: Self = Self { body: Body::Form, ..Self::JSON };
+
+    pub(crate) fn expresses(&self) -> Expresses {
+        let mut expresses = Expresses::default();
+        for subject in self.subjects {
+            let known = match subject.amount {
+                Amount::Absent => Expressed::WithoutAmount,
+                _ => Expressed::WithAmount,
+            };
+            for (.., meaning) in subject.rules {
+                let step = match meaning {
+                    Meaning::Authorized => &mut expresses.authorization,
+                    Meaning::Paid | Meaning::Captured => &mut expresses.capture,
+                    Meaning::Canceled | Meaning::Expired => &mut expresses.void,
+                    // Without an id and a payment a refund can't be booked.
+                    Meaning::Refund(_) if subject.operation.is_empty() || subject.payment.is_empty() => {
+                        continue;
+                    }
+                    Meaning::Refund(_) | Meaning::RefundTotal => &mut expresses.refund,
+                    Meaning::Dispute(..) => &mut expresses.dispute,
+                    _ => continue,
+                };
+                *step = known.max(*step);
+            }
+        }
+        expresses
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body {
+    Json,
+    /// JSON, in base64, in this member of the JSON body.
+    JsonInBase64(&'static str),
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+/// Where a value is found. A JSON path's steps are separated by `.`; a number is a place in a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum At {
+    /// A JSON path, or a form's field.
+    Body(&'static str),
+    /// A header, lower case. The scheme must keep it.
+    Header(&'static str),
+    /// Always this text.
+    Is(&'static str),
+    /// The second text, where there is something at the path that is named first.
+    If(&'static str, &'static str),
+    /// The value at the path, behind the first text: for ids that are numbered per kind of object.
+    After(&'static str, &'static str),
+    /// SHA-256 of the raw body, in hex: for providers that number nothing.
+    BodySha256,
+    /// The microsecond of arrival: for providers whose notifications all look the same.
+    Arrival,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Clock {
+    Rfc3339,
+    Seconds,
+    Milliseconds,
+    /// A time without a zone in this form (`strftime`), so many hours ahead of UTC.
+    Local(&'static str, i8),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AmountUnit {
+    /// Integers of the smallest unit, as a number or as text.
+    Minor,
+    /// Decimals, as a number or as text.
+    Major,
+}
+
+/// One kind of object that notifications are about, with the places of what they say of it.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// The provider's id of the payment: the first that is there.
+    pub(crate) payment: &'static [At],
+    /// The id of the capture, refund or dispute. Payments that are captured once need none.
+    pub(crate) operation: &'static [At],
+    /// The id to show, where that is another one.
+    pub(crate) object: &'static [At],
+    /// What rules compare as the status: joined with `.`; empty where one of them is absent.
+    pub(crate) status: &'static [At],
+    pub(crate) amount: Amount,
+    pub(crate) currency: Named,
+    /// The amount that was asked for, where it can differ from `amount`.
+    pub(crate) requested: Amount,
+    /// The running total of refunds.
+    pub(crate) refunded: Amount,
+    pub(crate) reference: &'static [At],
+    pub(crate) rules: &'static [Rule],
+}
+
+impl Subject {
+    pub(crate) const NOTHING: Self = Self {
+        payment: &[],
+        operation: &[],
+        object: &[],
+        status: &[],
+        amount: Amount::Absent,
+        currency: Named::Nowhere,
+        requested: Amount::Absent,
+        refunded: Amount::Absent,
+        reference: &[],
+        rules: &[],
+    };
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Amount {
+    Absent,
+    /// The first of these that is there.
+    First(&'static [&'static str]),
+    /// All of these together; those that are not there count nothing.
+    Sum(&'static [&'static str]),
+    /// The second path in each element of the list at the first.
+    Each(&'static str, &'static str),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named {
+    Nowhere,
+    /// The first of these that is there.
+    At(&'static [&'static str]),
+    /// The provider knows only this one.
+    Always(&'static str),
+    /// A setting of the source: the payload does not say.
+    Setting(&'static str),
+}
+
+/// A type and a status, and what they mean. `*` is any type, an empty status any status.
+pub(crate) type Rule = (&'static str, &'static str, Meaning);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    Created,
+    RequiresAction,
+    Processing,
+    /// `amount` is reserved.
+    Authorized,
+    Failed,
+    /// The whole payment of `amount` is authorised and captured.
+    Paid,
+    /// `amount` of an earlier authorisation was captured. Without an operation of its own: so far.
+    Captured,
+    CaptureFailed,
+    /// A capture that had succeeded was undone.
+    CaptureReversed,
+    /// What was not captured is given back.
+    Canceled,
+    Expired,
+    Refund(OperationState),
+    /// `amount` is the total of refunds so far, which are not reported one by one.
+    RefundTotal,
+    Dispute(Option<DisputeStage>, Option<DisputeFunds>),
+    /// The provider's test of the webhook.
+    Test,
+    /// It is about this payment, but books nothing.
+    Mention,
+}
+
+/// Short names for rules.
+pub(crate) const REFUND_PENDING: Meaning = Meaning::Refund(OperationState::Pending);
+pub(crate) const REFUNDED: Meaning = Meaning::Refund(OperationState::Succeeded);
+pub(crate) const REFUND_FAILED: Meaning = Meaning::Refund(OperationState::Failed);
+pub(crate) const REFUND_REVERSED: Meaning = Meaning::Refund(OperationState::Reversed);
+pub(crate) const DISPUTE_WARNING: Meaning = Meaning::Dispute(Some(DisputeStage::Warning), None);
+pub(crate) const DISPUTE_OPEN: Meaning = Meaning::Dispute(Some(DisputeStage::Open), None);
+/// Opened, and the money is gone until it is decided.
+pub(crate) const DISPUTE_CHARGED: Meaning =
+    Meaning::Dispute(Some(DisputeStage::Open), Some(DisputeFunds::Withdrawn));
+pub(crate) const DISPUTE_UPDATED: Meaning = Meaning::Dispute(None, None);
+pub(crate) const DISPUTE_WON: Meaning = Meaning::Dispute(Some(DisputeStage::Won), None);
+pub(crate) const DISPUTE_REINSTATED: Meaning =
+    Meaning::Dispute(Some(DisputeStage::Won), Some(DisputeFunds::Reinstated));
+pub(crate) const DISPUTE_LOST: Meaning = Meaning::Dispute(Some(DisputeStage::Lost), None);

@@ -1,0 +1,370 @@
+//! Reads payloads by their [`Format`].
+
+use super::document::Document;
+use super::format::{Amount, AmountUnit, At, Body, Clock, Format, Meaning, Named, Subject};
+use super::{Malformed, exponent, operation};
+use crate::json::Object;
+use crate::{Settings, Verified};
+use data_encoding::{BASE64, HEXLOWER};
+use domain::{
+    Currency, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState, VoidCause,
+    decimal_to_minor,
+};
+use jiff::{Timestamp, civil, tz};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+pub(crate) fn notifications(
+    format: &'static Format,
+    verified: &Verified,
+    settings: &Settings,
+) -> Result<Vec<Notification>, Malformed> {
+    let decoded = match format.body {
+        Body::Json | Body::Form => Cow::Borrowed(verified.body()),
+        Body::JsonInBase64(member) => {
+            let text = Object::parse(verified.body(), "body")?.required_text(member)?.into_owned();
+            let decoded = BASE64.decode(text.as_bytes());
+            Cow::Owned(decoded.map_err(|_| Malformed::new("body", member, "is not base64"))?)
+        }
+    };
+    let document = Document::parse(format.body, &decoded, "body")?;
+    let read = |document| Reader { format, verified, settings, document }.notification();
+    let Some(list) = format.list else { return Ok(vec![read(document)?]) };
+    let elements = document.list(list)?;
+    if elements.is_empty() {
+        return Err(Malformed::new("body", list, "is missing or empty"));
+    }
+    elements
+        .into_iter()
+        .map(|element| read(Document::parse(format.body, element.get().as_bytes(), list)?))
+        .collect()
+}
+
+struct Reader<'a> {
+    format: &'static Format,
+    verified: &'a Verified,
+    settings: &'a Settings,
+    document: Document<'a>,
+}
+
+impl Reader<'_> {
+    fn notification(&self) -> Result<Notification, Malformed> {
+        let provider_type = self.needed(self.format.kind, ".")?;
+        let dedupe_key = self.needed(self.format.key, ":")?;
+        let mut notification = Notification {
+            dedupe_key,
+            provider_event_id: self.first(self.format.event_id)?,
+            provider_type,
+            event_type: EventType::ProviderOther,
+            occurred_at: self.occurred_at()?,
+            version: None,
+            provider_payment_id: None,
+            object_id: None,
+            amount: None,
+            currency: None,
+            exponent: None,
+            facts: Vec::new(),
+        };
+        match self.meaning(&notification.provider_type)? {
+            Some((subject, meaning)) => self.tell(subject, meaning, &mut notification)?,
+            None => notification.object_id = self.first(self.format.object)?,
+        }
+        Ok(notification)
+    }
+
+    fn meaning(&self, provider_type: &str) -> Result<Option<(&'static Subject, Meaning)>, Malformed> {
+        for subject in self.format.subjects {
+            let status = self.joined(subject.status, ".")?.unwrap_or_default();
+            let rule = subject.rules.iter().find(|(wanted_type, wanted_status, _)| {
+                (*wanted_type == "*" || *wanted_type == provider_type)
+                    && (wanted_status.is_empty() || *wanted_status == status)
+            });
+            if let Some((.., meaning)) = rule {
+                return Ok(Some((subject, *meaning)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell(
+        &self,
+        subject: &Subject,
+        meaning: Meaning,
+        notification: &mut Notification,
+    ) -> Result<(), Malformed> {
+        let payment = self.first(subject.payment)?;
+        let operation = self.first(subject.operation)?;
+        notification.event_type = event_type(meaning);
+        notification.object_id = self
+            .first(subject.object)?
+            .or_else(|| operation.clone())
+            .filter(|id| Some(id) != payment.as_ref());
+        let currency = self.currency(subject)?;
+        notification.exponent = match &currency {
+            Some(currency) => exponent(currency, self.format.exponents),
+            None => self.format.unnamed_exponent,
+        };
+        notification.currency = currency;
+        notification.amount = self.amount(subject.amount, notification.exponent)?;
+        if let Some(payment) = &payment {
+            let said = Said {
+                payment,
+                operation: operation.as_deref(),
+                // An amount below zero is shown, but is nothing that our sums could add up.
+                amount: notification.amount.filter(|amount| *amount >= 0),
+                requested: self.amount(subject.requested, notification.exponent)?,
+                refunded: self.amount(subject.refunded, notification.exponent)?,
+                reference: self.first(subject.reference)?,
+            };
+            notification.facts = said.facts(meaning);
+        }
+        notification.provider_payment_id = payment;
+        Ok(())
+    }
+
+    /// The first alternative whose parts are all there.
+    fn needed(&self, alternatives: &[&[At]], separator: &str) -> Result<String, Malformed> {
+        for parts in alternatives {
+            if let Some(text) = self.joined(parts, separator)?.filter(|text| !text.is_empty()) {
+                return Ok(text);
+            }
+        }
+        // The first alternative is the usual one, so what it lacks is the one to name.
+        let name = alternatives.iter().copied().flatten().find_map(|at| match at {
+            At::Body(path) | At::After(_, path) | At::Header(path) => Some(*path),
+            _ => None,
+        });
+        Err(Malformed::new("body", name.unwrap_or_default(), "is missing"))
+    }
+
+    /// `None` where a part is absent.
+    fn joined(&self, parts: &[At], separator: &str) -> Result<Option<String>, Malformed> {
+        let mut joined = String::new();
+        for (index, at) in parts.iter().enumerate() {
+            let Some(text) = self.text(at)? else { return Ok(None) };
+            if index > 0 {
+                joined.push_str(separator);
+            }
+            joined.push_str(&text);
+        }
+        Ok(Some(joined))
+    }
+
+    fn first(&self, places: &[At]) -> Result<Option<String>, Malformed> {
+        for at in places {
+            if let Some(text) = self.text(at)? {
+                return Ok(Some(text.into_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn text(&self, at: &At) -> Result<Option<Cow<'_, str>>, Malformed> {
+        Ok(match at {
+            At::Body(path) => self.document.text(path)?,
+            At::Header(name) => {
+                self.verified.header(name).filter(|value| !value.is_empty()).map(Cow::Borrowed)
+            }
+            At::Is(text) => Some(Cow::Borrowed(text)),
+            At::If(path, text) => self.document.has(path)?.then_some(Cow::Borrowed(*text)),
+            At::After(before, path) => {
+                self.document.text(path)?.map(|text| Cow::Owned(format!("{before}{text}")))
+            }
+            At::BodySha256 => Some(Cow::Owned(HEXLOWER.encode(&Sha256::digest(self.verified.body())))),
+            At::Arrival => self.verified.arrival_us().map(|at| Cow::Owned(at.to_string())),
+        })
+    }
+
+    /// A time that can't be read counts as absent.
+    fn occurred_at(&self) -> Result<Option<Timestamp>, Malformed> {
+        for (at, clock) in self.format.time {
+            if let Some(time) = self.text(at)?.and_then(|text| timestamp(&text, *clock)) {
+                return Ok(Some(time));
+            }
+        }
+        Ok(None)
+    }
+
+    fn currency(&self, subject: &Subject) -> Result<Option<Currency>, Malformed> {
+        let code = match subject.currency {
+            Named::Nowhere => None,
+            Named::Always(code) => Some(Cow::Borrowed(code)),
+            Named::Setting(name) => self.settings.get(name).map(|code| Cow::Borrowed(code.as_str())),
+            Named::At(paths) => {
+                let mut code = None;
+                for path in paths {
+                    code = code.or(self.document.text(path)?);
+                }
+                code
+            }
+        };
+        Ok(code.and_then(|code| code.parse().ok()))
+    }
+
+    /// `None` where the payload does not say, or where a decimal's currency has no exponent that we know.
+    fn amount(&self, amount: Amount, exponent: Option<u8>) -> Result<Option<i64>, Malformed> {
+        match amount {
+            Amount::Absent => Ok(None),
+            Amount::First(paths) => {
+                for path in paths {
+                    if let Some(text) = self.document.text(path)? {
+                        return self.minor(&text, path, exponent);
+                    }
+                }
+                Ok(None)
+            }
+            Amount::Sum(paths) => {
+                let mut amounts = Vec::new();
+                for path in paths {
+                    if let Some(text) = self.document.text(path)? {
+                        amounts.push((self.minor(&text, path, exponent)?, *path));
+                    }
+                }
+                total(&amounts)
+            }
+            Amount::Each(list, path) => {
+                let mut amounts = Vec::new();
+                for element in self.document.list(list)? {
+                    let element = Document::parse(Body::Json, element.get().as_bytes(), list)?;
+                    if let Some(text) = element.text(path)? {
+                        amounts.push((self.minor(&text, path, exponent)?, path));
+                    }
+                }
+                total(&amounts)
+            }
+        }
+    }
+
+    fn minor(&self, text: &str, path: &'static str, exponent: Option<u8>) -> Result<Option<i64>, Malformed> {
+        match (self.format.unit, exponent) {
+            // A minor unit has no digits after the point, whatever its currency; `100.0` is an integer all the same.
+            (AmountUnit::Minor, _) => decimal_to_minor(text, 0).map(Some),
+            (AmountUnit::Major, Some(exponent)) => decimal_to_minor(text, exponent).map(Some),
+            (AmountUnit::Major, None) => return Ok(None),
+        }
+        .map_err(|_| Malformed::new("body", path, "is not an amount of its currency"))
+    }
+}
+
+/// `None` for no amounts at all, or one that is not known.
+fn total(amounts: &[(Option<i64>, &'static str)]) -> Result<Option<i64>, Malformed> {
+    let mut total = None;
+    for (amount, path) in amounts {
+        let Some(amount) = amount else { return Ok(None) };
+        let sum = total.unwrap_or(0i64).checked_add(*amount);
+        total = Some(sum.ok_or(Malformed::new("body", path, "is too large"))?);
+    }
+    Ok(total)
+}
+
+fn timestamp(text: &str, clock: Clock) -> Option<Timestamp> {
+    match clock {
+        Clock::Rfc3339 => text.parse().ok(),
+        Clock::Seconds => Timestamp::from_second(text.parse().ok()?).ok(),
+        Clock::Milliseconds => Timestamp::from_millisecond(text.parse().ok()?).ok(),
+        Clock::Local(form, hours) => {
+            tz::offset(hours).to_timestamp(civil::DateTime::strptime(form, text).ok()?).ok()
+        }
+    }
+}
+
+fn event_type(meaning: Meaning) -> EventType {
+    match meaning {
+        Meaning::Created => EventType::PaymentCreated,
+        Meaning::RequiresAction => EventType::PaymentRequiresAction,
+        Meaning::Processing => EventType::PaymentProcessing,
+        Meaning::Authorized => EventType::PaymentAuthorized,
+        Meaning::Failed | Meaning::CaptureFailed | Meaning::CaptureReversed => EventType::PaymentFailed,
+        Meaning::Paid | Meaning::Captured => EventType::PaymentCaptured,
+        Meaning::Canceled => EventType::PaymentCanceled,
+        Meaning::Expired => EventType::PaymentExpired,
+        Meaning::Refund(OperationState::Succeeded) | Meaning::RefundTotal => EventType::RefundSucceeded,
+        Meaning::Refund(OperationState::Failed) => EventType::RefundFailed,
+        Meaning::Refund(OperationState::Reversed) => EventType::RefundReversed,
+        Meaning::Refund(_) => EventType::RefundPending,
+        Meaning::Dispute(None, _) => EventType::DisputeUpdated,
+        Meaning::Dispute(Some(DisputeStage::Warning), _) => EventType::DisputeWarning,
+        Meaning::Dispute(Some(DisputeStage::Open), _) => EventType::DisputeOpened,
+        Meaning::Dispute(Some(DisputeStage::Won), _) => EventType::DisputeWon,
+        Meaning::Dispute(Some(DisputeStage::Lost), _) => EventType::DisputeLost,
+        Meaning::Test => EventType::SourceTest,
+        Meaning::Mention => EventType::ProviderOther,
+    }
+}
+
+/// What a notification says of a payment.
+struct Said<'a> {
+    payment: &'a str,
+    operation: Option<&'a str>,
+    amount: Option<i64>,
+    requested: Option<i64>,
+    refunded: Option<i64>,
+    reference: Option<String>,
+}
+
+impl Said<'_> {
+    fn facts(self, meaning: Meaning) -> Vec<Fact> {
+        use OperationKind::{Authorization, Capture, Refund};
+        use OperationState::{Failed, Pending, RequiresAction, Reversed, Succeeded, Unknown};
+        let (payment, amount) = (self.payment, self.amount);
+        let authorization = |state, amount| operation(Authorization, payment, state, amount);
+        // A payment without captures of its own has one, which is the payment.
+        let capture = |state| operation(Capture, self.operation.unwrap_or(payment), state, amount);
+        let about_payment = match meaning {
+            Meaning::Created => vec![authorization(Unknown, None)],
+            Meaning::RequiresAction => vec![authorization(RequiresAction, None)],
+            Meaning::Processing => vec![authorization(Pending, None)],
+            Meaning::Authorized => vec![authorization(Succeeded, amount)],
+            Meaning::Failed => vec![authorization(Failed, None)],
+            Meaning::Paid => {
+                vec![authorization(Succeeded, amount), operation(Capture, payment, Succeeded, amount)]
+            }
+            // What was captured had been authorised; how much is for other notifications to say.
+            Meaning::Captured => vec![authorization(Succeeded, None), capture(Succeeded)],
+            Meaning::Canceled => vec![authorization(Unknown, None), self.void(VoidCause::Canceled)],
+            Meaning::Expired => vec![authorization(Unknown, None), self.void(VoidCause::Expired)],
+            Meaning::CaptureFailed => return vec![capture(Failed)],
+            Meaning::CaptureReversed => return vec![capture(Reversed)],
+            Meaning::Refund(state) => {
+                // Without an id of its own a refund can't be told from the next one.
+                return self.operation.map(|id| operation(Refund, id, state, amount)).into_iter().collect();
+            }
+            Meaning::RefundTotal => return refund_total(amount).into_iter().collect(),
+            Meaning::Dispute(stage, funds) => {
+                let id = self.operation.unwrap_or(payment).to_owned();
+                return vec![Fact::Dispute { id, stage, amount, funds }];
+            }
+            Meaning::Test | Meaning::Mention => return Vec::new(),
+        };
+        self.describe(meaning, about_payment)
+    }
+
+    /// What notifications about the payment itself say besides.
+    fn describe(self, meaning: Meaning, mut facts: Vec<Fact>) -> Vec<Fact> {
+        let asks = !matches!(meaning, Meaning::Captured | Meaning::Canceled | Meaning::Expired);
+        let requested = self.requested.or(self.amount.filter(|_| asks));
+        facts.extend(requested.filter(|amount| *amount >= 0).map(|amount| Fact::Requested { amount }));
+        facts.extend(self.reference.map(|reference| Fact::MerchantReference { reference }));
+        facts.extend(refund_total(self.refunded));
+        facts
+    }
+
+    /// Without an amount: all that was not captured.
+    fn void(&self, cause: VoidCause) -> Fact {
+        Fact::Operation {
+            kind: OperationKind::Void,
+            id: self.payment.to_owned(),
+            state: OperationState::Succeeded,
+            amount: None,
+            cause: Some(cause),
+        }
+    }
+}
+
+fn refund_total(amount: Option<i64>) -> Option<Fact> {
+    let amount = amount.filter(|amount| *amount > 0)?;
+    Some(Fact::Total { kind: OperationKind::Refund, amount })
+}
+
+#[cfg(test)]
+mod tests;

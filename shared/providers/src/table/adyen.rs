@@ -1,0 +1,56 @@
+//! Adyen's standard notifications. Normalised by code: success, setting and code decide together.
+
+use super::prelude::*;
+use crate::normalise::adyen;
+
+pub(super) static ADYEN: Provider = Provider {
+    id: "adyen",
+    name: "Adyen (standard notifications)",
+    documentation: "https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures",
+    experimental: false,
+    schemes: Schemes::one(Scheme {
+        name: "hmacSignature",
+        // Reason, payment method, event date and the rest of `additionalData` are not signed.
+        covers: Covers::Fields,
+        scope: Scope::EachItem { list: "notificationItems", element: "NotificationRequestItem" },
+        algorithm: Algorithm::Hmac(Hash::Sha256),
+        key: Key { prefix: KeyPrefix::None, encoding: KeyEncoding::Hex, min_bytes: 32 },
+        signature: Signature {
+            from: Place::Json(&["additionalData", "hmacSignature"]),
+            repeat: Repeat::Refused,
+            shape: Shape::One,
+            prefix: SignaturePrefix::None,
+            encoding: Encoding::Base64,
+        },
+        // Joined with `:` without escaping: what is absent counts as empty.
+        signed: &[&[
+            Part::OrEmpty(Place::Json(&["pspReference"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["originalReference"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["merchantAccountCode"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["merchantReference"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["amount", "value"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["amount", "currency"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["eventCode"])),
+            Part::Text(":"),
+            Part::OrEmpty(Place::Json(&["success"])),
+        ]],
+        freshness: None,
+        conditions: &[],
+        keeps: &[],
+    }),
+    accepted: Accepted { status: 200, content_type: "text/plain; charset=utf-8", body: "[accepted]" },
+    settings: &[Setting {
+        name: "capture",
+        description: "How the merchant account captures. With `automatic` Adyen sends no CAPTURE, so that a \
+                      successful AUTHORISATION counts as the capture too.",
+        required: false,
+        values: SettingValues::OneOf(&["manual", "automatic"]),
+    }],
+    normalise: Normalise::Code { run: adyen::notifications, expresses: EVERYTHING },
+};

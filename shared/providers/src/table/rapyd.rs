@@ -1,0 +1,87 @@
+//! Rapyd (<https://docs.rapyd.net/en/webhooks.html>). The address is part of what is signed.
+
+use super::prelude::*;
+
+pub(super) static RAPYD: Provider = Provider {
+    id: "rapyd",
+    name: "Rapyd",
+    documentation: "https://docs.rapyd.net/en/webhook-authentication.html",
+    experimental: false,
+    schemes: Schemes::one(Scheme {
+        // The base64 of the hex text, not of the digest.
+        signature: in_header("signature", Encoding::Base64OfHex),
+        signed: &[SIGNED_SETTING, SIGNED_URL],
+        keeps: &["signature", "salt", "timestamp", "access_key"],
+        ..hmac_of_body("signature", Hash::Sha256, Encoding::Base64OfHex)
+    }),
+    accepted: OK,
+    settings: &[Setting {
+        name: "notification_url",
+        description: "The address as it is entered at Rapyd, where a proxy in front of Payrelay changes it.",
+        required: false,
+        values: SettingValues::Text,
+    }],
+    normalise: Normalise::Format(&Format {
+        event_id: &[Body("id")],
+        key: &[&[Body("id")]],
+        kind: &[&[Body("type")]],
+        time: &[(Body("created_at"), Clock::Seconds), (Body("timestamp"), Clock::Seconds)],
+        unit: AmountUnit::Major,
+        subjects: &[
+            Subject {
+                payment: &[Body("data.id")],
+                status: &[Body("data.status")],
+                amount: Amount::First(&["data.amount"]),
+                currency: Named::At(&["data.currency_code", "data.currency"]),
+                reference: &[Body("data.merchant_reference_id")],
+                rules: &[
+                    ("PAYMENT_SUCCEEDED", "ACT", Authorized),
+                    ("PAYMENT_SUCCEEDED", "", Paid),
+                    ("PAYMENT_COMPLETED", "", Paid),
+                    ("PAYMENT_CAPTURED", "", Captured),
+                    ("PAYMENT_FAILED", "", Failed),
+                    ("PAYMENT_CANCELED", "", Canceled),
+                    ("PAYMENT_EXPIRED", "", Expired),
+                ],
+                ..Subject::NOTHING
+            },
+            Subject {
+                payment: &[Body("data.payment"), Body("data.payment_id")],
+                operation: &[Body("data.id")],
+                amount: Amount::First(&["data.amount"]),
+                currency: Named::At(&["data.currency", "data.currency_code"]),
+                rules: &[
+                    ("REFUND_CREATED", "", REFUND_PENDING),
+                    ("REFUND_COMPLETED", "", REFUNDED),
+                    ("REFUND_FAILED", "", REFUND_FAILED),
+                    ("REFUND_REJECTED", "", REFUND_FAILED),
+                ],
+                ..Subject::NOTHING
+            },
+            Subject {
+                payment: &[Body("data.original_transaction_id")],
+                operation: &[Body("data.id")],
+                status: &[Body("data.status")],
+                amount: Amount::First(&["data.amount"]),
+                currency: Named::At(&["data.currency"]),
+                rules: &[
+                    ("PAYMENT_DISPUTE_CREATED", "", DISPUTE_OPEN),
+                    ("PAYMENT_DISPUTE_UPDATED", "WIN", DISPUTE_WON),
+                    ("PAYMENT_DISPUTE_UPDATED", "REV", DISPUTE_WON),
+                    ("PAYMENT_DISPUTE_UPDATED", "LOS", DISPUTE_LOST),
+                    ("PAYMENT_DISPUTE_UPDATED", "", DISPUTE_UPDATED),
+                ],
+                ..Subject::NOTHING
+            },
+        ],
+        object: &[Body("data.id")],
+        ..Format::JSON
+    }),
+};
+
+const SALT: Part = Part::From(Place::Header("salt"));
+const TIMESTAMP: Part = Part::From(Place::Header("timestamp"));
+const ACCESS_KEY: Part = Part::From(Place::Header("access_key"));
+const SIGNED_URL: &[Part] = &[Part::From(Place::Url), SALT, TIMESTAMP, ACCESS_KEY, Part::Key, Part::Body];
+const SIGNED_SETTING: &[Part] =
+    &[Part::From(Place::Setting("notification_url")), SALT, TIMESTAMP, ACCESS_KEY, Part::Key, Part::Body];
