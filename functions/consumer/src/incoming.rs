@@ -1,8 +1,7 @@
 //! From a queue message to its events.
 
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{EventId, Notification, PaymentId, SecretId, SourceId, VerifiedBy};
-use jiff::Timestamp;
+use domain::{Arrival, EventId, Notification, PaymentId, SourceId};
 use providers::Verified;
 use queue::EventMessage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,10 +15,8 @@ pub(crate) struct Incoming {
     pub(crate) message: usize,
     pub(crate) source: SourceId,
     pub(crate) provider: String,
-    pub(crate) received_at: Timestamp,
-    pub(crate) verified_by: VerifiedBy,
+    pub(crate) arrival: Arrival,
     /// Absent where the provider signs nothing.
-    pub(crate) secret: Option<SecretId>,
     pub(crate) payment: Option<PaymentId>,
     /// Its id, unless an event with other content has it already.
     pub(crate) id: EventId,
@@ -46,7 +43,7 @@ fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, 
     let body = message.body.as_deref().ok_or("the message has no body")?;
     let message = EventMessage::decode(body).map_err(|error| error.to_string())?;
     let raw = Arc::new(RawEvent { meta: message.meta.clone(), body: message.body.clone() });
-    if !raw.is_storable() {
+    if !store::is_storable(&raw.body) {
         return Err("the webhook is larger than an event can be".to_owned());
     }
     let verified = Verified::from_parts(message.meta, message.body);
@@ -58,9 +55,11 @@ fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, 
             message: index,
             source: message.source.clone(),
             provider: message.provider.clone(),
-            received_at: message.received_at,
-            verified_by: verified.verified_by(),
-            secret: verified.secret().cloned(),
+            arrival: Arrival {
+                received_at: message.received_at,
+                verified_by: verified.verified_by(),
+                secret: verified.secret().cloned(),
+            },
             id: EventId::derive(&message.source, payment.as_ref(), &notification.dedupe_key),
             payment,
             digest: notification.digest(),

@@ -9,12 +9,10 @@
 //! 5. **commit** the events: an event's item is the mark that all of the above has happened.
 //!
 //! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
-//! payment carries, in the same write as its new state, an outbox entry with the transition of each event that
-//! is not committed yet: the repeat relays exactly that transition, although folding the event again changes
-//! nothing. Deliveries have derived ids. No step holds a lock.
-//!
-//! An event that changed nothing has no outbox entry (that would cost a write). If the consumer stops between
-//! its steps 4 and 5, its repeat tells the state of the payment at that later time.
+//! payment carries, in the same write as its new state, an outbox entry with the arrival and the transition of
+//! each event that is not committed yet, also of one that changed nothing: the repeat relays exactly that,
+//! although folding the event again changes nothing. (An event without a payment has no such place: a repeat of
+//! it tells its own time of arrival.) Deliveries have derived ids. No step holds a lock.
 
 mod incoming;
 mod record;

@@ -1,7 +1,7 @@
 //! Folding the events of one payment and writing it.
 
 use crate::incoming::Incoming;
-use domain::{Effect, Endpoint, Event, EventId, EventType, Payment, PaymentId, Transition};
+use domain::{Endpoint, Event, EventId, EventType, OutboxEntry, Payment, PaymentId, Transition};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use store::{RawEvent, Store, StoreError, StoredPayment};
@@ -16,7 +16,6 @@ pub(crate) struct Known {
     payments: HashMap<PaymentId, StoredPayment>,
     /// Digests by event.
     committed: HashMap<EventId, String>,
-    consistent: bool,
 }
 
 impl Known {
@@ -31,7 +30,7 @@ impl Known {
         let waiting = payments.values().flat_map(|stored| &stored.payment.outbox).map(|entry| &entry.event);
         let wanted: BTreeSet<&EventId> = events.map(|event| &event.id).chain(waiting).collect();
         let committed = store.committed_events(wanted, consistent).await?;
-        Ok(Self { payments, committed, consistent })
+        Ok(Self { payments, committed })
     }
 }
 
@@ -87,15 +86,9 @@ async fn try_record(
         if committed || recorded.iter().any(|step: &Recorded| step.event.id == id) {
             continue;
         }
-        let transition = fold.apply(incoming, &id);
-        // "Nothing new" is also what a stale read says about a repeat of an event that has been relayed as news.
-        // That the payment is stale does no harm: what is no news to an older state is none to a newer one.
-        let ignored = transition.as_ref().is_some_and(|transition| transition.effect == Effect::Ignored);
-        if ignored && !known.consistent && !store.committed_events([&id], true).await?.is_empty() {
-            continue;
-        }
+        let entry = fold.apply(incoming, &id);
         let opens_payment = fold.payment.as_ref().is_some_and(|payment| payment.first_event == id);
-        recorded.push(assemble(incoming, id, transition, opens_payment, endpoints));
+        recorded.push(assemble(incoming, id, entry, opens_payment, endpoints));
     }
     match fold.write(store, known).await {
         Ok(()) => Ok(Some(recorded)),
@@ -141,7 +134,7 @@ impl Fold {
         }
     }
 
-    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Option<Transition> {
+    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Option<OutboxEntry> {
         // What says nothing about a payment does not bring one into being.
         if self.payment.is_none() && incoming.notification.facts.is_empty() {
             return None;
@@ -153,19 +146,13 @@ impl Fold {
                 incoming.provider.clone(),
                 provider_payment_id.clone(),
                 id.clone(),
-                incoming.received_at,
+                incoming.arrival.received_at,
             )
         });
         let waiting = payment.outbox.len();
-        let transition = payment.record(
-            id,
-            &incoming.id,
-            &incoming.notification,
-            incoming.verified_by,
-            incoming.received_at,
-        );
+        let entry = payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival);
         self.changed |= payment.outbox.len() > waiting;
-        Some(transition)
+        Some(entry)
     }
 
     /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
@@ -179,10 +166,15 @@ impl Fold {
 fn assemble(
     incoming: &Incoming,
     id: EventId,
-    transition: Option<Transition>,
+    entry: Option<OutboxEntry>,
     opens_payment: bool,
     endpoints: &[Endpoint],
 ) -> Recorded {
+    // The arrival that was recorded, so that a repeat is told in the same bytes.
+    let (arrival, transition) = match entry {
+        Some(entry) => (entry.arrival, Some(entry.transition)),
+        None => (incoming.arrival.clone(), None),
+    };
     let notified = incoming.notification.event_type;
     let event_type = transition.as_ref().map_or(notified, |transition| transition.event_type(notified));
     let raised_types = transition.as_ref().map(Transition::raised).unwrap_or_default();
@@ -192,9 +184,9 @@ fn assemble(
         provider: incoming.provider.clone(),
         event_type,
         payment: incoming.payment.clone().filter(|_| transition.is_some()),
-        received_at: incoming.received_at,
-        verified_by: incoming.verified_by,
-        secret: incoming.secret.clone(),
+        received_at: arrival.received_at,
+        verified_by: arrival.verified_by,
+        secret: arrival.secret,
         notification: incoming.notification.clone(),
         transition,
         endpoints: matching(endpoints, event_type, incoming),

@@ -82,8 +82,12 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
     if verdict == Verdict::Disable {
         target::disable(deps, &message.endpoint).await?;
     }
-    let delivery = record(deps, delivery, revision, at, &answer, verdict).await?;
-    follow_up(deps, &delivery, message).await
+    // One that was never attempted begins its schedule, whoever asked for it.
+    let manual = message.manual && !delivery.attempts.is_empty();
+    let made = Made { at, manual, answer, verdict };
+    let delivery = record(deps, delivery, revision, &made).await?;
+    // The retry that was waiting is still waiting.
+    if manual { Ok(()) } else { follow_up(deps, &delivery, message).await }
 }
 
 fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
@@ -138,6 +142,14 @@ async fn send(
     Ok(deps.client.post(Outbound { url, headers, body: payload.into() }).await)
 }
 
+/// An attempt that was made, to be recorded.
+struct Made {
+    at: Timestamp,
+    manual: bool,
+    answer: Answer,
+    verdict: Verdict,
+}
+
 /// Adds the attempt to the delivery, with what follows from it. If somebody else wrote the delivery in between
 /// (a repeat of the same message, at the same time), a success is added to what they wrote, and a failure of
 /// an attempt that they recorded already is dropped.
@@ -145,14 +157,11 @@ async fn record(
     deps: &Deps,
     mut delivery: Delivery,
     mut revision: u64,
-    at: Timestamp,
-    answer: &Answer,
-    verdict: Verdict,
+    made: &Made,
 ) -> Result<Delivery, Failure> {
     loop {
-        let number = attempts(&delivery) + 1;
-        let next_attempt_at = settle(deps, &mut delivery, number, at, answer, verdict);
-        let due_at = next_attempt_at.map(|next| {
+        settle(deps, &mut delivery, made);
+        let due_at = delivery.next_attempt_at.map(|next| {
             let waits_in_queue = next.duration_since(deps.clock.now()).unsigned_abs() <= MAX_QUEUE_DELAY;
             if waits_in_queue { next + LOST_MESSAGE_GRACE } else { next }
         });
@@ -163,55 +172,53 @@ async fn record(
         }
         let Some(written) = deps.store.delivery(&delivery.id).await? else { continue };
         let settled = matches!(written.delivery.status, DeliveryStatus::Succeeded | DeliveryStatus::Canceled);
-        if settled || verdict != Verdict::Succeeded {
+        if settled || made.verdict != Verdict::Succeeded {
             return Ok(written.delivery);
         }
         (delivery, revision) = (written.delivery, written.revision);
     }
 }
 
-/// Writes the attempt into `delivery` and gives the time of the next one.
-fn settle(
-    deps: &Deps,
-    delivery: &mut Delivery,
-    number: u32,
-    at: Timestamp,
-    answer: &Answer,
-    verdict: Verdict,
-) -> Option<Timestamp> {
-    let (status_code, excerpt) = match &answer.outcome {
-        Ok(response) => (Some(response.status), Some(response.excerpt.clone())),
-        Err(error) => (None, Some(error.public_text())),
+/// Writes the attempt into `delivery`, and what follows from it. A manual one only ever improves matters: the
+/// schedule goes on as if it had not been made, and what was delivered stays delivered.
+fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
+    let (status_code, response_excerpt, error_detail) = match &made.answer.outcome {
+        Ok(response) => (Some(response.status), Some(response.excerpt.clone()), None),
+        Err(error) => (None, None, Some(error.public_text())),
     };
-    let (outcome, error) = match verdict {
+    let (outcome, error) = match made.verdict {
         Verdict::Succeeded => (AttemptOutcome::Succeeded, None),
         Verdict::Retry { kind, .. } => (AttemptOutcome::Failed, Some(kind)),
         Verdict::Disable => (AttemptOutcome::Failed, Some(FailureKind::Status)),
     };
     delivery.attempts.push(Attempt {
-        number,
-        at,
+        number: attempts(delivery) + 1,
+        at: made.at,
         outcome,
         status_code,
-        latency_ms: u64::try_from(answer.latency.as_millis()).unwrap_or(u64::MAX),
+        latency_ms: u64::try_from(made.answer.latency.as_millis()).unwrap_or(u64::MAX),
         error,
-        response_excerpt: excerpt.filter(|text| !text.is_empty()),
+        error_detail,
+        manual: made.manual,
+        response_excerpt: response_excerpt.filter(|text| !text.is_empty()),
     });
-    let next = match verdict {
+    let (status, next_attempt_at) = match made.verdict {
+        Verdict::Succeeded => (DeliveryStatus::Succeeded, None),
+        _ if delivery.status == DeliveryStatus::Succeeded => (DeliveryStatus::Succeeded, None),
+        Verdict::Disable => (DeliveryStatus::Canceled, None),
+        Verdict::Retry { .. } if made.manual => (delivery.status, delivery.next_attempt_at),
         Verdict::Retry { retry_after_seconds, .. } => {
+            let scheduled = delivery.attempts.iter().filter(|attempt| !attempt.manual).count();
             let asked = retry_after_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-            deps.schedule.delay_after(number, deps.entropy.unit(), asked)
+            let number = u32::try_from(scheduled).unwrap_or(u32::MAX);
+            match deps.schedule.delay_after(number, deps.entropy.unit(), asked) {
+                Some(delay) => (DeliveryStatus::Retrying, Some(deps.clock.now() + delay)),
+                None => (DeliveryStatus::Exhausted, None),
+            }
         }
-        Verdict::Succeeded | Verdict::Disable => None,
     };
-    delivery.next_attempt_at = next.map(|delay| deps.clock.now() + delay);
-    delivery.status = match verdict {
-        Verdict::Succeeded => DeliveryStatus::Succeeded,
-        Verdict::Disable => DeliveryStatus::Canceled,
-        Verdict::Retry { .. } if next.is_some() => DeliveryStatus::Retrying,
-        Verdict::Retry { .. } => DeliveryStatus::Exhausted,
-    };
-    delivery.next_attempt_at
+    delivery.status = status;
+    delivery.next_attempt_at = next_attempt_at;
 }
 
 async fn record_cancelation(deps: &Deps, delivery: &Delivery, revision: u64) -> Result<(), Failure> {

@@ -81,7 +81,8 @@ pub(crate) async fn attempts(
     Ok(List { data: delivery.attempts, next_cursor: None })
 }
 
-/// Makes one more attempt, whatever became of the ones before. Nothing is written here: the dispatcher takes the
+/// Makes one more attempt, beside the schedule and whatever became of the ones before. If it fails, the delivery
+/// stays what it was. Nothing is written here: the dispatcher takes the
 /// attempt that follows the recorded ones and drops it as a repeat once it was made.
 pub(crate) async fn retry(
     State(deps): State<Deps>,
@@ -103,7 +104,7 @@ pub(crate) async fn retry(
     }
     let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX - 1);
     let message = Outgoing {
-        body: DeliveryMessage::retry(&delivery, made + 1, None).encode(),
+        body: DeliveryMessage::retry(&delivery, made + 1, None).by_hand().encode(),
         delay: Duration::ZERO,
         group: delivery.endpoint.to_string(),
     };

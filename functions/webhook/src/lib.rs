@@ -105,6 +105,12 @@ async fn receive(
         tracing::warn!(source = %source_id, reason = %malformed, "a genuine webhook can't be read");
         Problem::new(Code::MalformedWebhook, malformed.to_string())
     })?;
+    if !store::is_storable(&body) {
+        return Err(Problem::new(
+            Code::PayloadTooLarge,
+            "The webhook is genuine, but its body does not compress to what an event can hold (360 KiB).",
+        ));
+    }
     let accepted = source.provider.accepted();
     let (meta, body) = verified.into_parts();
     let message = EventMessage {

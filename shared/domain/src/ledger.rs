@@ -73,84 +73,118 @@ pub struct Dispute {
 }
 
 impl Ledger {
-    /// Folds one notification in and tells whether anything was learned.
-    pub fn apply(&mut self, event: &EventId, notification: &Notification) -> bool {
-        let mut learned = false;
+    /// Folds one notification in.
+    pub fn apply(&mut self, event: &EventId, notification: &Notification) {
         let said = Said { order: notification.order(), event };
         for fact in &notification.facts {
-            learned |= self.apply_fact(&said, fact);
+            self.apply_fact(&said, fact);
         }
         if !notification.facts.is_empty()
             && let Some(currency) = &notification.currency
         {
-            learned |= self.learn_currency(currency, notification.exponent.or_else(|| currency.exponent()));
+            self.learn_currency(currency, notification.exponent.or_else(|| currency.exponent()));
         }
-        learned
+    }
+
+    /// Whether both say the same, whoever said it and when.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        self.values() == other.values()
+    }
+
+    fn values(&self) -> Values<'_> {
+        let operations = self.operations.iter().flat_map(|(kind, operations)| {
+            operations.iter().map(move |(id, operation)| {
+                let cause = operation.cause.as_ref().map(|cause| cause.value);
+                (*kind, id.as_str(), (operation.state(), operation.amount(), cause))
+            })
+        });
+        let disputes = self.disputes.iter().map(|(id, dispute)| {
+            let stage = dispute.stage.as_ref().map(|stage| stage.value);
+            let amount = dispute.amount.as_ref().map(|amount| amount.value);
+            (id.as_str(), (stage, amount, dispute.funds.as_ref().map(|funds| funds.value)))
+        });
+        Values {
+            operations: operations.collect(),
+            disputes: disputes.collect(),
+            requested: self.requested.as_ref().map(|requested| requested.value),
+            merchant_reference: self.merchant_reference.as_ref().map(|reference| reference.value.as_str()),
+            totals: self.totals.iter().map(|(kind, total)| (*kind, total.value)).collect(),
+            currencies: &self.currencies,
+            conflicts: &self.conflicts,
+            unverified: &self.unverified,
+        }
     }
 
     /// Records that `event` arrived twice with different content. Both contents are folded in: contradicting
     /// facts are kept and flagged, never hidden.
-    pub fn mark_conflict(&mut self, event: &EventId) -> bool {
-        self.conflicts.insert(event.clone())
+    pub fn mark_conflict(&mut self, event: &EventId) {
+        self.conflicts.insert(event.clone());
     }
 
     /// Records an event that must not move money until the provider's API confirms it (`confirmed`).
-    pub fn mark_unverified(&mut self, event: &EventId, confirmed: bool) -> bool {
-        let known = self.unverified.get(event).copied();
-        let merged = known.unwrap_or(false) || confirmed;
-        self.unverified.insert(event.clone(), merged);
-        known != Some(merged)
+    pub fn mark_unverified(&mut self, event: &EventId, confirmed: bool) {
+        *self.unverified.entry(event.clone()).or_default() |= confirmed;
     }
 
-    fn apply_fact(&mut self, said: &Said<'_>, fact: &Fact) -> bool {
+    fn apply_fact(&mut self, said: &Said<'_>, fact: &Fact) {
         match fact {
             Fact::Operation { kind, id, state, amount, cause } => {
                 let operation = self.operations.entry(*kind).or_default().entry(id.clone()).or_default();
-                let mut learned = merge(&mut operation.state, said.value(*state), state_key);
+                merge(&mut operation.state, said.value(*state), state_key);
                 if let Some(amount) = amount {
-                    learned |= merge(&mut operation.amount, said.value(*amount), amount_key);
+                    merge(&mut operation.amount, said.value(*amount), ranked_key);
                 }
                 if let Some(cause) = cause {
-                    learned |= merge(&mut operation.cause, said.value(*cause), ranked_key);
+                    merge(&mut operation.cause, said.value(*cause), ranked_key);
                 }
-                learned
             }
             Fact::Dispute { id, stage, amount, funds } => {
                 let dispute = self.disputes.entry(id.clone()).or_default();
-                let mut learned = false;
                 if let Some(stage) = stage {
-                    learned |= merge(&mut dispute.stage, said.value(*stage), ranked_key);
+                    merge(&mut dispute.stage, said.value(*stage), ranked_key);
                 }
                 if let Some(amount) = amount {
-                    learned |= merge(&mut dispute.amount, said.value(*amount), amount_key);
+                    merge(&mut dispute.amount, said.value(*amount), ranked_key);
                 }
                 if let Some(funds) = funds {
-                    learned |= merge(&mut dispute.funds, said.value(*funds), ranked_key);
+                    merge(&mut dispute.funds, said.value(*funds), ranked_key);
                 }
-                learned
             }
-            Fact::Requested { amount } => merge(&mut self.requested, said.value(*amount), amount_key),
+            Fact::Requested { amount } => merge(&mut self.requested, said.value(*amount), ranked_key),
             Fact::MerchantReference { reference } => {
                 merge(&mut self.merchant_reference, said.value(reference.clone()), |register| {
                     (register.order, register.event.clone(), register.value.clone())
-                })
+                });
             }
             Fact::Total { kind, amount } => {
                 let mut total = self.totals.remove(kind);
-                let learned = merge(&mut total, said.value(*amount), amount_key);
+                merge(&mut total, said.value(*amount), ranked_key);
                 self.totals.extend(total.map(|total| (*kind, total)));
-                learned
             }
         }
     }
 
-    fn learn_currency(&mut self, currency: &Currency, exponent: Option<u8>) -> bool {
-        let known = self.currencies.get(currency).copied();
+    fn learn_currency(&mut self, currency: &Currency, exponent: Option<u8>) {
+        let known = self.currencies.entry(currency.clone()).or_default();
         // One provider uses one exponent for a currency; the maximum only makes the merge total.
-        let merged = known.flatten().max(exponent);
-        self.currencies.insert(currency.clone(), merged);
-        known != Some(merged)
+        *known = (*known).max(exponent);
     }
+}
+
+type OperationValues = (OperationState, Option<i64>, Option<VoidCause>);
+type DisputeValues = (Option<DisputeStage>, Option<i64>, Option<DisputeFunds>);
+
+/// A ledger without who said it and when.
+#[derive(PartialEq)]
+struct Values<'a> {
+    operations: Vec<(OperationKind, &'a str, OperationValues)>,
+    disputes: Vec<(&'a str, DisputeValues)>,
+    requested: Option<i64>,
+    merchant_reference: Option<&'a str>,
+    totals: Vec<(OperationKind, i64)>,
+    currencies: &'a BTreeMap<Currency, Option<u8>>,
+    conflicts: &'a BTreeSet<EventId>,
+    unverified: &'a BTreeMap<EventId, bool>,
 }
 
 /// Who says it, and when by their clock.
@@ -181,12 +215,8 @@ fn state_key(register: &Register<OperationState>) -> (u8, i64, OperationState, E
     (phase, register.order, register.value, register.event.clone())
 }
 
-/// Amounts within one operation only grow while time stands still (a running total reported twice in one
-/// second), so the value breaks a tie before the event id does.
-fn amount_key(register: &Register<i64>) -> (i64, i64, EventId) {
-    (register.order, register.value, register.event.clone())
-}
-
+/// The value breaks a tie of the times: stages and causes by their rank, amounts because within one operation
+/// they only grow while time stands still (a running total reported twice in one second).
 fn ranked_key<T: Ord + Copy>(register: &Register<T>) -> (i64, T, EventId) {
     (register.order, register.value, register.event.clone())
 }

@@ -33,7 +33,7 @@ pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
 pub use notification::{
     DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
-pub use payment::{OutboxEntry, Payment, Transition};
+pub use payment::{Arrival, OutboxEntry, Payment, Transition};
 pub use register::Register;
 pub use schedule::RetrySchedule;
 pub use source::{SealedSecret, Source, SourceStatus};

@@ -2,7 +2,7 @@
 
 use crate::{
     Effect, EventId, EventType, FormerFields, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
-    PaymentStatus, SourceId, VerifiedBy, serde_time,
+    PaymentStatus, SecretId, SourceId, VerifiedBy, serde_time,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,13 +28,25 @@ pub struct Payment {
     pub outbox: Vec<OutboxEntry>,
 }
 
-/// The transition that an event made, kept with the payment until the event itself is stored, so that a repeat
+/// How an event came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    #[serde(with = "serde_time")]
+    pub received_at: Timestamp,
+    pub verified_by: VerifiedBy,
+    /// The secret that verified it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretId>,
+}
+
+/// The transition that an event made (or did not make), kept with the payment until the event itself is stored, so that a repeat
 /// after a crash relays exactly what was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxEntry {
     pub event: EventId,
     /// What the event said; see [`Notification::digest`].
     pub digest: String,
+    pub arrival: Arrival,
     pub transition: Transition,
 }
 
@@ -83,7 +95,8 @@ impl Payment {
         }
     }
 
-    /// Folds an event in. A repeat of an event that waits in the outbox gives the recorded transition again.
+    /// Folds an event in. A repeat of an event that waits in the outbox gives what was recorded again, its arrival
+    /// included.
     ///
     /// `said_by` is the event that the facts are ascribed to: `event` itself, or, where `event` repeats the
     /// dedupe key of an earlier one with other content, that earlier one.
@@ -92,38 +105,47 @@ impl Payment {
         event: &EventId,
         said_by: &EventId,
         notification: &Notification,
-        verified_by: VerifiedBy,
-        received_at: Timestamp,
-    ) -> Transition {
+        arrival: &Arrival,
+    ) -> OutboxEntry {
         if let Some(entry) = self.outbox.iter().find(|entry| &entry.event == event) {
-            return entry.transition.clone();
+            return entry.clone();
         }
-        let before = (self.state_version > 0).then(|| self.ledger.derive());
-        let learned = match verified_by {
+        let known = self.ledger.clone();
+        match arrival.verified_by {
             VerifiedBy::None => self.ledger.mark_unverified(said_by, false),
             VerifiedBy::Signature | VerifiedBy::Api => self.ledger.apply(said_by, notification),
-        } | (event != said_by && self.ledger.mark_conflict(said_by));
-        if !learned {
-            return self.transition(
-                Effect::Ignored,
-                Some(IgnoredReason::NothingNew),
-                Some(FormerFields::new()),
-            );
         }
-        self.updated_at = self.updated_at.max(received_at);
+        if event != said_by {
+            self.ledger.mark_conflict(said_by);
+        }
+        let entry = OutboxEntry {
+            event: event.clone(),
+            digest: notification.digest(),
+            arrival: arrival.clone(),
+            transition: self.settle(&known, arrival),
+        };
+        self.outbox.push(entry.clone());
+        entry
+    }
+
+    /// What the ledger has become since it was `known`.
+    fn settle(&mut self, known: &Ledger, arrival: &Arrival) -> Transition {
+        let opens = self.state_version == 0;
+        if !opens && self.ledger.says_the_same_as(known) {
+            let reason = Some(IgnoredReason::NothingNew);
+            return self.transition(Effect::Ignored, reason, Some(FormerFields::new()));
+        }
+        self.updated_at = self.updated_at.max(arrival.received_at);
+        let before = (!opens).then(|| known.derive());
         let after = self.ledger.derive();
         if before.as_ref() != Some(&after) {
             self.state_version += 1;
         }
-        let previous = before.map(|before| before.changes_to(&after));
-        let effect = if verified_by == VerifiedBy::None { Effect::Unverified } else { Effect::Applied };
-        let transition = self.transition(effect, None, previous);
-        self.outbox.push(OutboxEntry {
-            event: event.clone(),
-            digest: notification.digest(),
-            transition: transition.clone(),
-        });
-        transition
+        let effect = match arrival.verified_by {
+            VerifiedBy::None => Effect::Unverified,
+            VerifiedBy::Signature | VerifiedBy::Api => Effect::Applied,
+        };
+        self.transition(effect, None, before.map(|before| before.changes_to(&after)))
     }
 
     fn transition(

@@ -30,15 +30,13 @@ impl<T> From<Register<T>> for (T, i64, EventId) {
 }
 
 /// Keeps the greater of what is known and what is said, by `key`: a total order makes this merge commutative,
-/// associative and idempotent. Tells whether `said` won.
-pub(crate) fn merge<T: PartialEq, K: Ord>(
+/// associative and idempotent.
+pub(crate) fn merge<T, K: Ord>(
     known: &mut Option<Register<T>>,
     said: Register<T>,
     key: impl Fn(&Register<T>) -> K,
-) -> bool {
-    let wins = known.as_ref().is_none_or(|known| key(&said) > key(known));
-    if wins {
+) {
+    if known.as_ref().is_none_or(|known| key(&said) > key(known)) {
         *known = Some(said);
     }
-    wins
 }

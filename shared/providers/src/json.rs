@@ -55,6 +55,11 @@ impl<'a> Object<'a> {
         self.text(name).ok_or_else(|| Malformed::new(self.at, name, "is missing"))
     }
 
+    /// A string, number or truth value as text. An empty one and anything else counts as absent.
+    pub(crate) fn scalar(&self, name: &str) -> Option<Cow<'a, str>> {
+        scalar(self.member(name)?).filter(|text| !text.is_empty() && text != "null")
+    }
+
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         match self.member(name)?.get() {
             "true" => Some(true),

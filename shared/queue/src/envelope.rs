@@ -40,6 +40,9 @@ pub struct DeliveryMessage {
     pub created_at: Timestamp,
     /// The number of the attempt, 1 for the first.
     pub attempt: u32,
+    /// Asked for through the API: beside the schedule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub manual: bool,
     /// The body to send, so that the first attempts need no read. Without it the event is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
@@ -115,7 +118,17 @@ impl DeliveryMessage {
         payload: Option<String>,
     ) -> Self {
         let delivery = DeliveryId::derive(&event, &endpoint);
-        Self { v: VERSION, delivery, event, endpoint, event_type, created_at, attempt: 1, payload }
+        Self {
+            v: VERSION,
+            delivery,
+            event,
+            endpoint,
+            event_type,
+            created_at,
+            attempt: 1,
+            manual: false,
+            payload,
+        }
     }
 
     /// Attempt `number` of a delivery that is stored already.
@@ -128,8 +141,16 @@ impl DeliveryMessage {
             event_type: delivery.event_type,
             created_at: delivery.created_at,
             attempt: number,
+            manual: false,
             payload,
         }
+    }
+
+    /// An attempt that somebody asked for.
+    #[must_use]
+    pub fn by_hand(mut self) -> Self {
+        self.manual = true;
+        self
     }
 
     pub fn encode(&self) -> String {

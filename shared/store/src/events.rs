@@ -25,13 +25,10 @@ pub struct RawEvent {
 /// DynamoDB's limit for an item is 400 KB; this leaves room for the event's record.
 const MAX_STORED_BODY_BYTES: usize = 360 * 1024;
 
-impl RawEvent {
-    /// Whether the event can be kept: asked before anything is recorded, because a payment must not change for an
-    /// event that is then lost. JSON compresses to a fraction; only noise does not.
-    pub fn is_storable(&self) -> bool {
-        self.body.len() <= MAX_STORED_BODY_BYTES
-            || codec::encode_bytes(&self.body).len() <= MAX_STORED_BODY_BYTES
-    }
+/// Whether an event with this body can be kept: asked before anything is accepted or recorded. JSON compresses to
+/// a fraction; only noise does not.
+pub fn is_storable(body: &[u8]) -> bool {
+    body.len() <= MAX_STORED_BODY_BYTES || codec::encode_bytes(body).len() <= MAX_STORED_BODY_BYTES
 }
 
 /// An event and, unless we raised it ourselves, the request that it came in.

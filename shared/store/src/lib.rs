@@ -19,7 +19,7 @@ mod table;
 pub use config::{Config, Versioned};
 pub use deliveries::{Due, DueClaim, StoredDelivery};
 pub use error::StoreError;
-pub use events::{EventRecord, RawEvent};
+pub use events::{EventRecord, RawEvent, is_storable};
 pub use keys::{DUE_SHARDS, Retention};
 pub use listing::{Listed, Page, PageRequest};
 pub use meter::Meter;

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
 use domain::{
-    ApiKey, ApiKeyId, Attempt, AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, Endpoint,
+    ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, Endpoint,
     EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind,
     Payment, PaymentId, Scope, SealedSecret, SecretId, Source, SourceId, SourceStatus,
 };
@@ -134,7 +134,12 @@ fn recorded() -> (Payment, Event, RawEvent) {
     let payment_id = PaymentId::derive(&source_id(), &provider_payment_id);
     let id = EventId::derive(&source_id(), Some(&payment_id), &notification.dedupe_key);
     let mut payment = Payment::new(source_id(), "stripe".to_owned(), provider_payment_id, id.clone(), at());
-    let transition = payment.record(&id, &id, &notification, verified.verified_by(), at());
+    let arrival = Arrival {
+        received_at: at(),
+        verified_by: verified.verified_by(),
+        secret: verified.secret().cloned(),
+    };
+    let transition = payment.record(&id, &id, &notification, &arrival).transition;
     let event = Event {
         id,
         source: source_id(),
@@ -170,6 +175,8 @@ fn delivery(status: DeliveryStatus) -> Delivery {
             status_code: Some(503),
             latency_ms: 31,
             error: Some(FailureKind::Status),
+            error_detail: None,
+            manual: false,
             response_excerpt: Some("try later".to_owned()),
         }],
     }

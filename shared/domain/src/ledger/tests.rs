@@ -2,8 +2,8 @@
 //! events and sampled above, gives the same payment but for its record of arrivals.
 
 use crate::{
-    Derived, DisputeFunds, DisputeStage, EventId, EventType, Fact, Ledger, Notification, OperationKind,
-    OperationState, Payment, SourceId, VerifiedBy, VoidCause,
+    Arrival, Derived, DisputeFunds, DisputeStage, EventId, EventType, Fact, Ledger, Notification,
+    OperationKind, OperationState, Payment, SourceId, VerifiedBy, VoidCause,
 };
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -42,7 +42,8 @@ impl Arrivals {
         let payment = self.payment.get_or_insert_with(|| {
             Payment::new(source(), "test".to_owned(), "pi_1".to_owned(), id.clone(), at)
         });
-        payment.record(&id, &base, notification, VerifiedBy::Signature, at);
+        let arrival = Arrival { received_at: at, verified_by: VerifiedBy::Signature, secret: None };
+        payment.record(&id, &base, notification, &arrival);
     }
 
     fn state(self) -> (Ledger, Derived) {

@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use domain::{EndpointId, Event, EventId, Payment, PaymentId, SecretId, SourceId, StandardPayload};
+use domain::{Arrival, EndpointId, Event, EventId, Payment, PaymentId, SecretId, SourceId, StandardPayload};
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, Verified};
 
@@ -58,7 +58,12 @@ fn record(payment: &mut Option<Payment>, body: &str, now: Timestamp) -> Event {
     let transition = notification.provider_payment_id.clone().map(|provider_payment_id| {
         let new = || Payment::new(source.clone(), "stripe".to_owned(), provider_payment_id, id.clone(), now);
         let payment = payment.get_or_insert_with(new);
-        payment.record(&id, &id, &notification, verified.verified_by(), now)
+        let arrival = Arrival {
+            received_at: now,
+            verified_by: verified.verified_by(),
+            secret: verified.secret().cloned(),
+        };
+        payment.record(&id, &id, &notification, &arrival).transition
     });
     Event {
         id,

@@ -9,7 +9,7 @@
 //! the events of a payment, and `modification.action` tells which of the two a CANCEL_OR_REFUND was.
 
 use super::{Malformed, exponent, operation};
-use crate::json::{Object, scalar};
+use crate::json::Object;
 use crate::{Settings, Verified};
 use domain::{
     Currency, DisputeFunds, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState,
@@ -111,18 +111,27 @@ pub(crate) fn notifications(
 }
 
 fn notification(item: &Object<'_>, captures_automatically: bool) -> Result<Notification, Malformed> {
-    let psp = item.required_text("pspReference")?;
-    let code = item.required_text("eventCode")?;
-    // Documented as a string; a truth value signs the same.
+    // Documented as strings; what is not one signs the same, so it is read the same.
+    let required =
+        |name| item.scalar(name).ok_or(Malformed::new("NotificationRequestItem", name, "is missing"));
+    let psp = required("pspReference")?;
+    let code = required("eventCode")?;
     let success = item
-        .member("success")
-        .and_then(scalar)
+        .scalar("success")
+        .map(|success| success.to_ascii_lowercase())
         .filter(|success| matches!(success.as_ref(), "true" | "false"))
         .ok_or(Malformed::new("NotificationRequestItem", "success", "is neither true nor false"))?;
-    let original = item.text("originalReference");
+    let original = item.scalar("originalReference");
     let amount = item.object("amount", "NotificationRequestItem.amount")?.unwrap_or_default();
     let currency: Option<Currency> = amount.text("currency").and_then(|code| code.parse().ok());
-    let value = amount.amount("value")?;
+    let value = match amount.text("value") {
+        Some(digits) => Some(
+            digits
+                .parse()
+                .map_err(|_| Malformed::new("NotificationRequestItem.amount", "value", "is no integer"))?,
+        ),
+        None => amount.amount("value")?,
+    };
     let additional =
         item.object("additionalData", "NotificationRequestItem.additionalData")?.unwrap_or_default();
     let meaning = EVENT_CODES.iter().find(|(name, _)| *name == code).map(|(_, meaning)| *meaning);
@@ -142,7 +151,7 @@ fn notification(item: &Object<'_>, captures_automatically: bool) -> Result<Notif
     };
     // A modification may carry a reference of its own.
     if let (Some(Meaning::Authorisation | Meaning::Pending | Meaning::OfferClosed), Some(reference)) =
-        (meaning, item.text("merchantReference"))
+        (meaning, item.scalar("merchantReference"))
     {
         facts.push(Fact::MerchantReference { reference: reference.into_owned() });
     }

@@ -236,12 +236,13 @@ fn charge<'a>(provider_type: &str, object: &Object<'a>) -> Result<Said<'a>, Malf
         facts.push(operation(OperationKind::Authorization, payment, state, authorized));
         facts.extend(capture(payment, captured));
         if is_captured {
-            // Without a PaymentIntent a charge is captured once, and the rest goes back to the payer.
+            // A charge is captured once, and the rest goes back to the payer.
             let rest = amount.zip(captured).and_then(|(amount, captured)| amount.checked_sub(captured));
-            if let Some(rest) = rest.filter(|rest| *rest > 0 && intent.is_none()) {
+            let rest = rest.filter(|rest| *rest > 0);
+            if let Some(rest) = rest.filter(|_| intent.is_none()) {
                 facts.push(void(payment, Some(rest), None));
             }
-            facts.extend(refunds(object, refunded.unwrap_or(0))?);
+            facts.extend(refunds(object, refunded.unwrap_or(0), rest.unwrap_or(0))?);
         } else if provider_type == "charge.expired" {
             facts.push(void(payment, None, Some(VoidCause::Expired)));
         } else if refunded.is_some_and(|refunded| refunded > 0) {
@@ -258,16 +259,27 @@ fn charge<'a>(provider_type: &str, object: &Object<'a>) -> Result<Said<'a>, Malf
 
 /// The refunds that a charge lists (newer API versions list none), and its running total. The total counts refunds
 /// in flight as well; the ledger takes off those that it knows.
-fn refunds(charge: &Object<'_>, total: i64) -> Result<Vec<Fact>, Malformed> {
+///
+/// What a partial capture left (`rest`) is no refund: it was never captured. Stripe books it as one all the same, in
+/// the total and as the first refund in the list. Where it did not, the total is too low by the rest, and the
+/// refunds' own events say what is missing; taken the other way money would be missing that nobody gave back.
+fn refunds(charge: &Object<'_>, total: i64, rest: i64) -> Result<Vec<Fact>, Malformed> {
     let mut facts = Vec::new();
     let listed = charge.object("refunds", "data.object.refunds")?.and_then(|refunds| refunds.list("data"));
+    let mut refunds = Vec::new();
     for refund in listed.unwrap_or_default() {
-        let refund = Object::parse(refund.get().as_bytes(), "data.object.refunds.data")?;
+        refunds.push(Object::parse(refund.get().as_bytes(), "data.object.refunds.data")?);
+    }
+    refunds.sort_by_key(|refund| refund.integer("created"));
+    for (place, refund) in refunds.iter().enumerate() {
         let Some(id) = refund.text("id") else { continue };
         let amount = refund.amount("amount")?;
-        let (state, _) = refund_state(&refund, &Object::default());
-        facts.push(operation(OperationKind::Refund, &id, state, amount));
+        let (state, _) = refund_state(refund, &Object::default());
+        if !(place == 0 && rest > 0 && amount == Some(rest)) {
+            facts.push(operation(OperationKind::Refund, &id, state, amount));
+        }
     }
+    let total = total.saturating_sub(rest);
     if total > 0 {
         facts.push(Fact::Total { kind: OperationKind::Refund, amount: total });
     }

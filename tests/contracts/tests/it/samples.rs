@@ -2,9 +2,9 @@
 
 use contracts::Clients;
 use domain::{
-    Endpoint, EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType, EventTypePattern, Fact,
-    Notification, OperationKind, OperationState, Payment, PaymentId, SecretId, Source, SourceId,
-    SourceStatus, VerifiedBy,
+    Arrival, Endpoint, EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType,
+    EventTypePattern, Fact, Notification, OperationKind, OperationState, Payment, PaymentId, SecretId,
+    Source, SourceId, SourceStatus, VerifiedBy,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
@@ -143,7 +143,9 @@ pub(crate) fn payment(number: u64, created_at: Timestamp) -> Payment {
 pub(crate) fn learn(payment: &mut Payment, key: &str, amount: i64) {
     let key = dedupe_key(&payment.provider_payment_id, key);
     let id = EventId::derive(&source_id(1), Some(&payment.id), &key);
-    payment.record(&id, &id, &notification(1, &key, amount), VerifiedBy::Signature, payment.created_at);
+    let arrival =
+        Arrival { received_at: payment.created_at, verified_by: VerifiedBy::Signature, secret: None };
+    payment.record(&id, &id, &notification(1, &key, amount), &arrival);
 }
 
 /// A payment with the merchant's own reference.

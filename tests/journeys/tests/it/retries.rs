@@ -142,3 +142,39 @@ async fn an_endpoint_gets_only_the_types_and_sources_that_it_wants() -> Result<(
     assert!(app.get("/v1/deliveries").await?["data"].as_array().is_some_and(Vec::is_empty));
     Ok(())
 }
+
+#[tokio::test]
+async fn retries_by_hand_neither_use_up_the_schedule_nor_undo_a_delivery() -> Result<()> {
+    let app = App::start().await?;
+    let (_, receiver) = app.endpoint().await?;
+    receiver.answer_next([500; 6]);
+    one_event(&app).await?;
+    let path = format!("/v1/deliveries/{}/retry", delivery(&app).await?["id"].as_str().unwrap_or_default());
+    let scheduled = delivery(&app).await?["next_attempt_at"].clone();
+    for _ in 0..4 {
+        app.api(Method::POST, &path, None).await?;
+        app.stack.settle().await?;
+    }
+    assert_eq!(delivery(&app).await?["next_attempt_at"], scheduled);
+    app.clock.advance(SignedDuration::from_secs(7));
+    app.stack.settle().await?;
+    let waiting = delivery(&app).await?;
+    assert_eq!(
+        (&waiting["status"], waiting["attempts"].as_array().map(Vec::len)),
+        (&json!("retrying"), Some(6))
+    );
+    let next: jiff::Timestamp = waiting["next_attempt_at"].as_str().unwrap_or_default().parse()?;
+    assert!(
+        next.duration_since(app.clock.now()) <= SignedDuration::from_secs(360),
+        "the second delay, not the sixth"
+    );
+
+    app.api(Method::POST, &path, None).await?;
+    app.stack.settle().await?;
+    assert_eq!(delivery(&app).await?["status"], "succeeded");
+    receiver.answer_next([500]);
+    app.api(Method::POST, &path, None).await?;
+    app.stack.settle().await?;
+    assert_eq!(delivery(&app).await?["status"], "succeeded");
+    Ok(())
+}

@@ -69,9 +69,15 @@ async fn any_order_and_any_repetition_give_the_same_payment() -> Result<()> {
         app.stack.settle().await?;
         let found = app.get("/v1/payments?provider_payment_id=pi_1").await?;
         seen.push(essence(&found["data"][0]));
-        let ids: BTreeSet<String> =
-            receiver.receipts().into_iter().map(|receipt| receipt.webhook_id).collect();
-        assert_eq!(ids.len(), 4, "each event is notified under an id of its own");
+        let receipts = receiver.receipts();
+        let ids: BTreeSet<&str> = receipts.iter().map(|receipt| receipt.webhook_id.as_str()).collect();
+        let said: BTreeSet<(&str, &str)> =
+            receipts.iter().map(|receipt| (receipt.webhook_id.as_str(), receipt.body.as_str())).collect();
+        assert_eq!(
+            (ids.len(), said.len()),
+            (4, 4),
+            "each event under an id of its own, always in the same bytes"
+        );
     }
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0], seen[2]);
@@ -214,5 +220,42 @@ async fn contradicting_content_under_one_event_id_is_kept_and_raised() -> Result
     let raised =
         receiver.receipts().iter().filter(|receipt| receipt.json()["type"] == "payment.conflicted").count();
     assert_eq!(raised, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_partial_capture_leaves_is_no_refund() -> Result<()> {
+    let app = App::start().await?;
+    let stripe = Stripe::new([1; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    let now = app.clock.now();
+    let charge = |captured: bool, amount_captured: i64, amount_refunded: i64| {
+        json!({ "id": "ch_1", "object": "charge", "amount": 1000, "amount_captured": amount_captured,
+                "amount_refunded": amount_refunded, "captured": captured, "currency": "eur",
+                "payment_intent": "pi_1", "status": "succeeded" })
+    };
+    let intent = json!({ "id": "pi_1", "object": "payment_intent", "amount": 1000, "amount_received": 600,
+                         "currency": "eur", "status": "succeeded" });
+    let events = [
+        ("evt_1", "charge.succeeded", charge(false, 0, 0)),
+        // Stripe counts the 400 that were never captured as refunded.
+        ("evt_2", "charge.captured", charge(true, 600, 400)),
+        ("evt_3", "payment_intent.succeeded", intent),
+    ];
+    for (id, event_type, object) in &events {
+        app.webhook(&source, &stripe.event(id, event_type, now, object, now)).await?;
+    }
+    app.stack.settle().await?;
+    let payment = &app.get("/v1/payments").await?["data"][0];
+    let amounts =
+        ["amount_captured", "amount_voided", "amount_refunded", "net_amount"].map(|name| &payment[name]);
+    assert_eq!(amounts, [600, 400, 0, 600]);
+    assert_eq!((&payment["status"], &payment["refund_status"]), (&json!("captured"), &json!("none")));
+
+    app.webhook(&source, &stripe.event("evt_4", "charge.refunded", now, &charge(true, 600, 500), now))
+        .await?;
+    app.stack.settle().await?;
+    let payment = &app.get("/v1/payments").await?["data"][0];
+    assert_eq!((&payment["amount_refunded"], &payment["net_amount"]), (&json!(100), &json!(500)));
     Ok(())
 }
