@@ -1,7 +1,7 @@
 //! Folding the events of one payment and writing it.
 
 use crate::incoming::Incoming;
-use domain::{Endpoint, Event, EventId, EventType, OutboxEntry, Payment, PaymentId, Transition};
+use domain::{Effect, Endpoint, Event, EventId, EventType, OutboxEntry, Payment, PaymentId, Transition};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use store::{RawEvent, Store, StoreError, StoredPayment};
@@ -16,6 +16,7 @@ pub(crate) struct Known {
     payments: HashMap<PaymentId, StoredPayment>,
     /// Digests by event.
     committed: HashMap<EventId, String>,
+    consistent: bool,
 }
 
 impl Known {
@@ -30,7 +31,7 @@ impl Known {
         let waiting = payments.values().flat_map(|stored| &stored.payment.outbox).map(|entry| &entry.event);
         let wanted: BTreeSet<&EventId> = events.map(|event| &event.id).chain(waiting).collect();
         let committed = store.committed_events(wanted, consistent).await?;
-        Ok(Self { payments, committed })
+        Ok(Self { payments, committed, consistent })
     }
 }
 
@@ -87,6 +88,13 @@ async fn try_record(
             continue;
         }
         let entry = fold.apply(incoming, &id);
+        // "Nothing new" is also what a stale read of the commits says about a repeat of what was relayed as news,
+        // if the payment's outbox has let go of it since.
+        let ignored = entry.as_ref().is_some_and(|entry| entry.transition.effect == Effect::Ignored);
+        if ignored && !known.consistent && !store.committed_events([&id], true).await?.is_empty() {
+            fold.forget(&id);
+            continue;
+        }
         let opens_payment = fold.payment.as_ref().is_some_and(|payment| payment.first_event == id);
         recorded.push(assemble(incoming, id, entry, opens_payment, endpoints));
     }
@@ -101,7 +109,8 @@ async fn try_record(
 struct Fold {
     payment: Option<Payment>,
     revision: u64,
-    changed: bool,
+    /// The events that it did not know: if there are none, it is not written.
+    news: BTreeSet<EventId>,
     /// What each event said that is not committed yet, in this batch or in the outbox.
     digests: HashMap<EventId, String>,
 }
@@ -117,7 +126,7 @@ impl Fold {
         Self {
             payment: stored.map(|stored| stored.payment.clone()),
             revision: stored.map_or(0, |stored| stored.revision),
-            changed: false,
+            news: BTreeSet::new(),
             digests,
         }
     }
@@ -151,13 +160,23 @@ impl Fold {
         });
         let waiting = payment.outbox.len();
         let entry = payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival);
-        self.changed |= payment.outbox.len() > waiting;
+        if payment.outbox.len() > waiting {
+            self.news.insert(id.clone());
+        }
         Some(entry)
+    }
+
+    /// Takes an event out again that turned out to be committed. Its facts are in the ledger already.
+    fn forget(&mut self, id: &EventId) {
+        self.news.remove(id);
+        if let Some(payment) = &mut self.payment {
+            payment.outbox.retain(|entry| &entry.event != id);
+        }
     }
 
     /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
     async fn write(self, store: &Store, known: &Known) -> Result<(), StoreError> {
-        let Some(mut payment) = self.payment.filter(|_| self.changed) else { return Ok(()) };
+        let Some(mut payment) = self.payment.filter(|_| !self.news.is_empty()) else { return Ok(()) };
         payment.outbox.retain(|entry| !known.committed.contains_key(&entry.event));
         store.put_payment(&payment, self.revision).await
     }
