@@ -13,7 +13,7 @@ from templates import ROOT
 ALLOWED = {
     "domain": set(),
     "providers": {"domain"},
-    "platform": {"domain"},
+    "platform": set(),
     "relay": {"domain"},
     # Both carry a provider's notification, whose type is the proof that it was verified.
     "store": {"domain", "providers"},

@@ -42,12 +42,18 @@ pub(crate) fn decode(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>
 fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, String> {
     let body = message.body.as_deref().ok_or("the message has no body")?;
     let message = EventMessage::decode(body).map_err(|error| error.to_string())?;
-    let raw = Arc::new(RawEvent { meta: message.meta.clone(), body: message.body.clone() });
-    if !store::is_storable(&raw.body) {
+    if !store::is_storable(&message.body) {
         return Err("the webhook is larger than an event can be".to_owned());
     }
     let verified = Verified::from_parts(message.meta, message.body);
     let notifications = verified.notifications(&message.settings).map_err(|error| error.to_string())?;
+    let arrival = Arrival {
+        received_at: message.received_at,
+        verified_by: verified.verified_by(),
+        secret: verified.secret().cloned(),
+    };
+    let (meta, body) = verified.into_parts();
+    let raw = Arc::new(RawEvent { meta, body });
     let events = notifications.into_iter().map(|notification| {
         let payment =
             notification.provider_payment_id.as_deref().map(|id| PaymentId::derive(&message.source, id));
@@ -55,11 +61,7 @@ fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, 
             message: index,
             source: message.source.clone(),
             provider: message.provider.clone(),
-            arrival: Arrival {
-                received_at: message.received_at,
-                verified_by: verified.verified_by(),
-                secret: verified.secret().cloned(),
-            },
+            arrival: arrival.clone(),
             id: EventId::derive(&message.source, payment.as_ref(), &notification.dedupe_key),
             payment,
             digest: notification.digest(),

@@ -62,19 +62,13 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
         // Made and recorded; what may be missing is the message for the next one.
         return follow_up(deps, &stored.delivery, message).await;
     }
-    let StoredDelivery { mut delivery, revision } = stored.unwrap_or_else(|| not_attempted(message));
+    let StoredDelivery { delivery, revision } = stored.unwrap_or_else(|| not_attempted(message));
     let (url, secrets) = match target::load(deps, &message.endpoint).await? {
         Target::Reachable { url, secrets } => (url, secrets),
-        Target::Closed => {
-            delivery.status = DeliveryStatus::Canceled;
-            delivery.next_attempt_at = None;
-            return record_cancelation(deps, &delivery, revision).await;
-        }
+        Target::Closed => return cancel(deps, delivery, revision).await,
     };
     let Some(payload) = payload(deps, message).await? else {
-        delivery.status = DeliveryStatus::Canceled;
-        delivery.next_attempt_at = None;
-        return record_cancelation(deps, &delivery, revision).await;
+        return cancel(deps, delivery, revision).await;
     };
     let at = deps.clock.now();
     let answer = send(deps, message, url, &secrets, payload, at).await?;
@@ -221,8 +215,11 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
     delivery.next_attempt_at = next_attempt_at;
 }
 
-async fn record_cancelation(deps: &Deps, delivery: &Delivery, revision: u64) -> Result<(), Failure> {
-    match deps.store.put_delivery(delivery, revision, None).await {
+/// There is nothing to send, or nowhere to send it.
+async fn cancel(deps: &Deps, mut delivery: Delivery, revision: u64) -> Result<(), Failure> {
+    delivery.status = DeliveryStatus::Canceled;
+    delivery.next_attempt_at = None;
+    match deps.store.put_delivery(&delivery, revision, None).await {
         // Whoever wrote it in between has recorded what became of it.
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error.into()),
