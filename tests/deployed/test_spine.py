@@ -238,6 +238,38 @@ def test_a_wrong_signature_is_refused(stack: Stack, shop: str, case: str, secret
     assert answer.json()["status"] == 401
 
 
+def test_what_was_refused_is_verified_again_once_the_secret_is_corrected(stack: Stack) -> None:
+    first, second = f"whsec_{secrets.token_hex(16)}", f"whsec_{secrets.token_hex(16)}"
+    source, path = stack.create_source("stripe", "set up with the wrong secret", first)
+    sent = payment_intent_succeeded()
+    intent = sent["data"]["object"]["id"]
+    assert post_signed_by_stripe(stack, path, json.dumps(sent), second).status_code == 401
+    assert post_signed_by_stripe(stack, path, json.dumps(payment_intent_succeeded()), "whsec_forged").status_code == 401
+
+    listed = stack.api("GET", f"/v1/quarantine?source={source}")["data"]
+    assert [request["reason"] for request in listed] == ["signature_mismatch"] * 2
+    forged, ours = listed[0]["id"], listed[1]["id"]
+    assert {request["id"] for request in stack.api("GET", "/v1/quarantine")["data"]} >= {forged, ours}
+    assert stack.api("POST", f"/v1/quarantine/{ours}/verify")["outcome"] == "rejected"
+
+    stack.api("POST", f"/v1/sources/{source}/secrets", expect=201, json={"secret": second})
+    answer = stack.api("POST", "/v1/quarantine/verify", json={"source": source})
+    assert (answer["accepted"], answer["rejected"]) == (1, 1), answer
+    eventually("the payment is captured", lambda: find_payment(stack, intent, "captured"))
+    stack.api("DELETE", f"/v1/quarantine/{forged}", expect=204)
+    assert stack.api("GET", f"/v1/quarantine?source={source}")["data"] == []
+
+
+def test_what_is_refused_is_counted(stack: Stack, shop: str) -> None:
+    assert stack.call("POST", shop, json=payment_intent_succeeded()).status_code == 401
+
+    def counted() -> bool:
+        lines = [line for line in stack.function_logs().splitlines() if '"WebhooksRejected":1' in line]
+        return any(json.loads(line).get("reason") == "missing_signature" for line in lines)
+
+    eventually("the counter is in the log", counted)
+
+
 def test_a_missing_signature_is_refused(stack: Stack, shop: str) -> None:
     assert stack.call("POST", shop, json=payment_intent_succeeded()).status_code == 401
 

@@ -18,14 +18,20 @@ ALLOWED = {
     # Both carry a provider's notification, whose type is the proof that it was verified.
     "store": {"domain", "providers"},
     "queue": {"domain", "providers"},
+    # From the request to the queue: what the webhook function and quarantine's re-verification share.
+    "intake": {"domain", "providers", "store", "queue", "relay", "platform"},
+    # From an order to send events again to the queue: what the sweeper and the REST API share.
+    "replay": {"domain", "store", "queue"},
     # Checks API keys, which are stored; takes time and ids from platform.
     "http": {"domain", "store", "platform"},
 }
 # What a crate without input or output has no use for.
 IMPURE = {"tokio", "hyper", "reqwest", "rustls", "lambda_runtime", "mio", "socket2"}
 SDK_OWNERS = {"store", "queue", "platform"}
-# endpoints-api judges a URL with the same guard that the dispatcher connects through.
-OUTBOUND_CALLERS = {"dispatcher", "endpoints-api"}
+# endpoints-api judges a URL with the same guard that the dispatcher connects through. intake fetches what a verification
+# needs (infra/decisions/0013-webhook-fetches-keys.md), for webhook and, out of quarantine, for sources-api.
+# The fetcher asks the providers' APIs what no signature proves.
+OUTBOUND_CALLERS = {"dispatcher", "endpoints-api", "fetcher", "intake", "sources-api", "webhook"}
 
 
 @cache

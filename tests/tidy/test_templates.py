@@ -91,6 +91,12 @@ def test_timeouts_leave_room_for_what_the_function_waits_for() -> None:
     assert functions()["dispatcher"]["Timeout"] > 2 * ATTEMPT_SECONDS
     for function in set(routes().values()):
         assert functions()[function]["Timeout"] < GATEWAY_SECONDS, function
+    # A verification may fetch so often, and what is refused is kept after that.
+    intake = sources("shared/intake/src")
+    rounds = int(re.search(r"MAX_ROUNDS: usize = (\d+);", intake)[1])
+    fetch_ms = int(re.search(r"total_timeout: Duration::from_millis\(([\d_]+)\)", intake)[1])
+    keep_ms = int(re.search(r"KEEP_TIMEOUT: Duration = Duration::from_millis\(([\d_]+)\)", intake)[1])
+    assert functions()["webhook"]["Timeout"] * 1000 >= rounds * fetch_ms + keep_ms + 2000
 
 
 def test_every_queue_keeps_14_days_and_every_main_queue_has_a_dead_letter_queue_with_an_alarm() -> None:

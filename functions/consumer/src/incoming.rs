@@ -1,9 +1,10 @@
 //! From a queue message to its events.
 
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Arrival, EventId, Notification, PaymentId, SourceId};
-use providers::Verified;
-use queue::EventMessage;
+use domain::{Arrival, EventId, IgnoredReason, Notification, PaymentId, SourceId, VerifiedBy};
+use providers::{FetchError, Fetched, Settings, Verified};
+use queue::{Confirmation, EventMessage};
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use store::RawEvent;
@@ -20,15 +21,71 @@ pub(crate) struct Incoming {
     pub(crate) payment: Option<PaymentId>,
     /// Its id, unless an event with other content has it already.
     pub(crate) id: EventId,
+    /// Of the notification as it came, also where the provider's API has told something else since.
     pub(crate) digest: String,
     pub(crate) notification: Notification,
     pub(crate) raw: Arc<RawEvent>,
+    pub(crate) course: Course,
+}
+
+/// What is to become of it.
+#[derive(Debug, Clone)]
+pub(crate) enum Course {
+    /// Its facts are folded in as far as they are proven.
+    Fold,
+    /// Nothing proves it: the provider's API is asked first. The settings go with the question.
+    Ask(Arc<Settings>),
+    /// The API has told what it is about.
+    Confirm {
+        /// The event that stood for it, where that could not know its payment.
+        stand_in: Option<Box<StandIn>>,
+    },
+    /// The API does not know what it names.
+    Refute,
+}
+
+/// An event that was recorded without its payment.
+#[derive(Debug, Clone)]
+pub(crate) struct StandIn {
+    pub(crate) id: EventId,
+    pub(crate) notification: Notification,
+}
+
+/// Why a message can't be decoded. Names what is wrong and quotes nothing.
+#[derive(Debug, thiserror::Error)]
+enum Undecodable {
+    #[error("the message has no body")]
+    Empty,
+    #[error("the webhook is larger than an event can be")]
+    TooLarge,
+    #[error("the answer of the provider's API does not belong to the webhook that it came with")]
+    Mismatched,
+    #[error(transparent)]
+    Message(#[from] queue::Undecodable),
+    #[error(transparent)]
+    Payload(#[from] providers::Malformed),
+    #[error(transparent)]
+    Answer(#[from] FetchError),
 }
 
 impl Incoming {
     /// Events of one payment are recorded together; an event without a payment stands alone.
     pub(crate) fn group(&self) -> String {
         self.payment.as_ref().map_or_else(|| self.id.to_string(), ToString::to_string)
+    }
+
+    /// Whether its event has an id that is known already, whatever else came under its dedupe key.
+    pub(crate) fn names_its_event(&self) -> bool {
+        matches!(self.course, Course::Confirm { .. } | Course::Refute)
+    }
+
+    /// Why its event changes nothing, where the API has not confirmed it.
+    pub(crate) fn unconfirmed(&self) -> Option<IgnoredReason> {
+        match self.course {
+            Course::Ask(_) => Some(IgnoredReason::AwaitingConfirmation),
+            Course::Refute => Some(IgnoredReason::UnknownToProvider),
+            Course::Fold | Course::Confirm { .. } => None,
+        }
     }
 }
 
@@ -40,34 +97,113 @@ pub(crate) fn decode(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>
 }
 
 fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, String> {
-    let body = message.body.as_deref().ok_or("the message has no body")?;
-    let message = EventMessage::decode(body).map_err(|error| error.to_string())?;
+    decode_message(index, message).map_err(|error| {
+        let cause = error.source().map(|cause| format!(": {cause}"));
+        format!("{error}{}", cause.unwrap_or_default())
+    })
+}
+
+fn decode_message(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, Undecodable> {
+    let message = EventMessage::decode(message.body.as_deref().ok_or(Undecodable::Empty)?)?;
     if !store::is_storable(&message.body) {
-        return Err("the webhook is larger than an event can be".to_owned());
+        return Err(Undecodable::TooLarge);
     }
-    let verified = Verified::from_parts(message.meta, message.body);
-    let notifications = verified.notifications(&message.settings).map_err(|error| error.to_string())?;
+    let EventMessage { source, provider, received_at, settings, meta, body, fetch, confirmation } = message;
+    let verified = Verified::from_parts(meta, body);
+    let notifications = verified.notifications(&settings)?;
     let arrival = Arrival {
-        received_at: message.received_at,
+        received_at,
         verified_by: verified.verified_by(),
+        confirmed_at: None,
         secret: verified.secret().cloned(),
     };
+    let webhook = Webhook { message: index, source, provider, settings: Arc::new(settings), arrival };
+    if let Some(confirmation) = confirmation {
+        return Ok(vec![webhook.confirmed(verified, notifications, confirmation)?]);
+    }
+    let asks: Vec<bool> =
+        notifications.iter().map(|notification| fetch && verified.fetch(notification).is_some()).collect();
+    let raw = raw(verified, None);
+    let events = notifications.into_iter().zip(asks);
+    Ok(events.map(|(notification, asks)| webhook.received(notification, asks, Arc::clone(&raw))).collect())
+}
+
+fn raw(verified: Verified, answer: Option<Vec<u8>>) -> Arc<RawEvent> {
     let (meta, body) = verified.into_parts();
-    let raw = Arc::new(RawEvent { meta, body });
-    let events = notifications.into_iter().map(|notification| {
-        let payment =
-            notification.provider_payment_id.as_deref().map(|id| PaymentId::derive(&message.source, id));
+    Arc::new(RawEvent { meta, body, answer })
+}
+
+/// What all events of a message have in common.
+struct Webhook {
+    message: usize,
+    source: SourceId,
+    provider: String,
+    settings: Arc<Settings>,
+    arrival: Arrival,
+}
+
+impl Webhook {
+    fn payment(&self, notification: &Notification) -> Option<PaymentId> {
+        notification.provider_payment_id.as_deref().map(|id| PaymentId::derive(&self.source, id))
+    }
+
+    fn received(&self, notification: Notification, asks: bool, raw: Arc<RawEvent>) -> Incoming {
+        let payment = self.payment(&notification);
+        let mut arrival = self.arrival.clone();
+        let mut course = Course::Fold;
+        if asks {
+            arrival.verified_by = VerifiedBy::None;
+            course = Course::Ask(Arc::clone(&self.settings));
+        }
         Incoming {
-            message: index,
-            source: message.source.clone(),
-            provider: message.provider.clone(),
-            arrival: arrival.clone(),
-            id: EventId::derive(&message.source, payment.as_ref(), &notification.dedupe_key),
+            message: self.message,
+            source: self.source.clone(),
+            provider: self.provider.clone(),
+            arrival,
+            id: EventId::derive(&self.source, payment.as_ref(), &notification.dedupe_key),
             payment,
             digest: notification.digest(),
             notification,
-            raw: Arc::clone(&raw),
+            raw,
+            course,
         }
-    });
-    Ok(events.collect())
+    }
+
+    /// What the provider's API told of one of the webhook's events.
+    fn confirmed(
+        &self,
+        verified: Verified,
+        notifications: Vec<Notification>,
+        confirmation: Confirmation,
+    ) -> Result<Incoming, Undecodable> {
+        let Confirmation { event, at, answer } = confirmation;
+        let is_meant = |notification: &Notification| event.is_of(&self.source, notification);
+        let said = notifications.into_iter().find(is_meant).ok_or(Undecodable::Mismatched)?;
+        let fetch = verified.fetch(&said).ok_or(Undecodable::Mismatched)?;
+        let fetched = match &answer {
+            Some(answer) => verified.fetched(&fetch, &said, answer, &self.settings)?,
+            None => Fetched::Unknown,
+        };
+        let raw = raw(verified, answer);
+        let mut incoming = Incoming { id: event, ..self.received(said, true, raw) };
+        match fetched {
+            Fetched::Unknown => incoming.course = Course::Refute,
+            Fetched::Told(told) => {
+                let payment = self.payment(&told);
+                let mut stand_in = None;
+                if payment.is_some() && payment != incoming.payment {
+                    let id = EventId::derive(&self.source, payment.as_ref(), &told.dedupe_key);
+                    let notification = incoming.notification;
+                    stand_in =
+                        Some(Box::new(StandIn { id: std::mem::replace(&mut incoming.id, id), notification }));
+                }
+                incoming.arrival.verified_by = VerifiedBy::Api;
+                incoming.arrival.confirmed_at = Some(at);
+                incoming.payment = payment;
+                incoming.notification = told;
+                incoming.course = Course::Confirm { stand_in };
+            }
+        }
+        Ok(incoming)
+    }
 }

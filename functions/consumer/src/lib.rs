@@ -5,7 +5,7 @@
 //! 2. **read** the payments and which events are committed, in one call each, eventually consistent;
 //! 3. **fold** in memory, payment by payment, and write each payment on condition of the revision that was
 //!    read; on conflict read again, consistently ([`record`]);
-//! 4. **send** the deliveries of all payments together;
+//! 4. **send** the deliveries of all payments together, and the questions to the providers' APIs;
 //! 5. **commit** the events: an event's item is the mark that all of the above has happened.
 //!
 //! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
@@ -13,6 +13,11 @@
 //! each event that is not committed yet, also of one that changed nothing: the repeat relays exactly that,
 //! although folding the event again changes nothing. (An event without a payment has no such place: a repeat of
 //! it tells its own time of arrival.) Deliveries have derived ids. No step holds a lock.
+//!
+//! What nothing proves, and can be asked of the provider's API ([`providers::Verified::fetch`]), is committed without
+//! touching its payment and without being relayed; the question goes to the function `fetcher`. Its answer comes back
+//! as a message of its own, is folded like any event, and the event is written over with what came of it: it is then
+//! committed for the second and last time. A confirmation that comes twice changes nothing, as an event does.
 
 mod incoming;
 mod record;
@@ -21,7 +26,7 @@ mod relay;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::Endpoint;
 use futures::future::join_all;
-use incoming::Incoming;
+use incoming::{Course, Incoming};
 use jiff::SignedDuration;
 use platform::{Aws, Cache, Clock, Settings};
 use queue::{Disposition, Queue};
@@ -39,6 +44,7 @@ pub const ENDPOINTS_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
 pub struct Deps {
     pub store: Store,
     pub deliveries: Queue,
+    pub fetches: Queue,
     pub dead_letters: Queue,
     pub endpoints: Cache<(), Arc<Vec<Endpoint>>>,
 }
@@ -49,6 +55,7 @@ impl Deps {
         Self {
             store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
+            fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_DLQ_URL")),
             endpoints: Cache::new(Clock::system(), ENDPOINTS_MAX_AGE),
         }
@@ -101,8 +108,11 @@ async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Dispositio
             Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(error)))),
         }
     }
-    if let Err(error) = relay::send(deps, &steps).await {
-        tracing::warn!(error = &error as &dyn Error, "deliveries not sent: the messages will be tried again");
+    if let Err(error) = relay::send(deps, &steps, &endpoints).await {
+        tracing::warn!(
+            error = &error as &dyn Error,
+            "deliveries or questions not sent: the messages will be tried again"
+        );
         let retry = Disposition::Retry { reason: error.to_string() };
         unfinished.extend(steps.iter().map(|step| (step.message, retry.clone())));
         return unfinished;
@@ -127,7 +137,18 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
     for raised in &step.raised {
         store.commit_event(raised, None, false).await?;
     }
-    store.commit_event(&step.event, Some(&step.raw), step.opens_payment).await?;
+    match step.course {
+        Course::Fold | Course::Ask(_) => {
+            store.commit_event(&step.event, Some(&step.raw), step.opens_payment).await?;
+        }
+        Course::Confirm { .. } | Course::Refute => {
+            // Before it, for the same reason.
+            if let Some(stand_in) = &step.stand_in {
+                store.conclude_event(stand_in, &step.raw, &step.digest, false).await?;
+            }
+            store.conclude_event(&step.event, &step.raw, &step.digest, step.opens_payment).await?;
+        }
+    }
     Ok(())
 }
 

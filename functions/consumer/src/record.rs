@@ -1,10 +1,13 @@
 //! Folding the events of one payment and writing it.
 
-use crate::incoming::Incoming;
-use domain::{Effect, Endpoint, Event, EventId, EventType, OutboxEntry, Payment, PaymentId, Transition};
+use crate::incoming::{Course, Incoming};
+use domain::{
+    Candidate, Effect, Endpoint, Event, EventId, IgnoredReason, OutboxEntry, Payment, PaymentId, Transition,
+    VerifiedBy,
+};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use store::{RawEvent, Store, StoreError, StoredPayment};
+use store::{Committed, RawEvent, Store, StoreError, StoredPayment};
 
 /// How often a payment that somebody else wrote in between is folded again before its messages go back to the
 /// queue.
@@ -14,8 +17,7 @@ const TRIES: u32 = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     payments: HashMap<PaymentId, StoredPayment>,
-    /// Digests by event.
-    committed: HashMap<EventId, String>,
+    committed: HashMap<EventId, Committed>,
     consistent: bool,
 }
 
@@ -33,6 +35,13 @@ impl Known {
         let committed = store.committed_events(wanted, consistent).await?;
         Ok(Self { payments, committed, consistent })
     }
+
+    /// Whether what an outbox entry stands for is committed: an event that awaited the provider's word is so
+    /// only once that has come in.
+    fn has_settled(&self, entry: &OutboxEntry) -> bool {
+        let is_confirmation = entry.arrival.verified_by == VerifiedBy::Api;
+        self.committed.get(&entry.event).is_some_and(|committed| committed.confirmed || !is_confirmation)
+    }
 }
 
 /// One event that is to be relayed and committed.
@@ -44,6 +53,19 @@ pub(crate) struct Recorded {
     pub(crate) raised: Vec<Event>,
     pub(crate) raw: Arc<RawEvent>,
     pub(crate) opens_payment: bool,
+    /// Of the notification as it came.
+    pub(crate) digest: String,
+    pub(crate) course: Course,
+    /// What the event that stood for it becomes.
+    pub(crate) stand_in: Option<Event>,
+}
+
+impl Recorded {
+    /// Both the recording of an event and its confirmation may be in one batch.
+    fn is_repeated_by(&self, incoming: &Incoming, id: &EventId) -> bool {
+        let concludes = |course: &Course| matches!(course, Course::Confirm { .. } | Course::Refute);
+        self.event.id == *id && concludes(&self.course) == concludes(&incoming.course)
+    }
 }
 
 /// Records the events of one group. Those that are committed already are left out of the answer.
@@ -79,30 +101,42 @@ async fn try_record(
     for incoming in group {
         let id = fold.resolve_id(incoming);
         let committed = match known.committed.get(&id) {
-            Some(_) => true,
+            Some(committed) => is_done(incoming, committed),
             // The id of a contradicting repeat is known only now.
-            None if id != incoming.id => !store.committed_events([&id], true).await?.is_empty(),
+            None if id != incoming.id => is_committed(store, incoming, &id).await?,
             None => false,
         };
-        if committed || recorded.iter().any(|step: &Recorded| step.event.id == id) {
+        if committed || recorded.iter().any(|step: &Recorded| step.is_repeated_by(incoming, &id)) {
             continue;
         }
         let entry = fold.apply(incoming, &id);
         // "Nothing new" is also what a stale read of the commits says about a repeat of what was relayed as news,
         // if the payment's outbox has let go of it since.
         let ignored = entry.as_ref().is_some_and(|entry| entry.transition.effect == Effect::Ignored);
-        if ignored && !known.consistent && !store.committed_events([&id], true).await?.is_empty() {
+        if ignored && !known.consistent && is_committed(store, incoming, &id).await? {
             fold.forget(&id);
             continue;
         }
-        let opens_payment = fold.payment.as_ref().is_some_and(|payment| payment.first_event == id);
-        recorded.push(assemble(incoming, id, entry, opens_payment, endpoints));
+        recorded.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
     }
     match fold.write(store, known).await {
         Ok(()) => Ok(Some(recorded)),
         Err(StoreError::Conflict) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether nothing is left to do for an event whose id is committed.
+fn is_done(incoming: &Incoming, committed: &Committed) -> bool {
+    match incoming.course {
+        Course::Fold | Course::Ask(_) => true,
+        Course::Confirm { .. } | Course::Refute => committed.confirmed,
+    }
+}
+
+async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Result<bool, StoreError> {
+    let committed = store.committed_events([id], true).await?;
+    Ok(committed.get(id).is_some_and(|committed| is_done(incoming, committed)))
 }
 
 /// The payment of a group while it is folded.
@@ -119,7 +153,8 @@ impl Fold {
     fn new(group: &[Incoming], known: &Known) -> Self {
         let stored =
             group.first().and_then(|event| event.payment.as_ref()).and_then(|id| known.payments.get(id));
-        let mut digests = known.committed.clone();
+        let mut digests: HashMap<EventId, String> =
+            known.committed.iter().map(|(id, committed)| (id.clone(), committed.digest.clone())).collect();
         for entry in stored.into_iter().flat_map(|stored| &stored.payment.outbox) {
             digests.entry(entry.event.clone()).or_insert_with(|| entry.digest.clone());
         }
@@ -133,6 +168,9 @@ impl Fold {
 
     /// The event's id; a further one where its dedupe key was used for something else before.
     fn resolve_id(&mut self, incoming: &Incoming) -> EventId {
+        if incoming.names_its_event() {
+            return incoming.id.clone();
+        }
         match self.digests.get(&incoming.id) {
             Some(digest) if *digest != incoming.digest => incoming.id.derive_conflicting(&incoming.digest),
             Some(_) => incoming.id.clone(),
@@ -144,6 +182,10 @@ impl Fold {
     }
 
     fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Option<OutboxEntry> {
+        // What nobody proves does not touch a payment whose truth can be asked for.
+        if incoming.unconfirmed().is_some() {
+            return None;
+        }
         // What says nothing about a payment does not bring one into being.
         if self.payment.is_none() && incoming.notification.facts.is_empty() {
             return None;
@@ -159,7 +201,12 @@ impl Fold {
             )
         });
         let waiting = payment.outbox.len();
-        let entry = payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival);
+        let entry = match incoming.course {
+            Course::Confirm { .. } => {
+                payment.confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)
+            }
+            _ => payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival),
+        };
         if payment.outbox.len() > waiting {
             self.news.insert(id.clone());
         }
@@ -177,7 +224,7 @@ impl Fold {
     /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
     async fn write(self, store: &Store, known: &Known) -> Result<(), StoreError> {
         let Some(mut payment) = self.payment.filter(|_| !self.news.is_empty()) else { return Ok(()) };
-        payment.outbox.retain(|entry| !known.committed.contains_key(&entry.event));
+        payment.outbox.retain(|entry| !known.has_settled(entry));
         store.put_payment(&payment, self.revision).await
     }
 }
@@ -186,9 +233,11 @@ fn assemble(
     incoming: &Incoming,
     id: EventId,
     entry: Option<OutboxEntry>,
-    opens_payment: bool,
+    payment: Option<&Payment>,
     endpoints: &[Endpoint],
 ) -> Recorded {
+    let unconfirmed = incoming.unconfirmed();
+    let opens_payment = unconfirmed.is_none() && payment.is_some_and(|payment| payment.first_event == id);
     // The arrival that was recorded, so that a repeat is told in the same bytes.
     let (arrival, transition) = match entry {
         Some(entry) => (entry.arrival, Some(entry.transition)),
@@ -202,27 +251,64 @@ fn assemble(
         source: incoming.source.clone(),
         provider: incoming.provider.clone(),
         event_type,
-        payment: incoming.payment.clone().filter(|_| transition.is_some()),
+        // An event that waits is shown with a payment that is known, and makes none up.
+        payment: incoming.payment.clone().filter(|_| transition.is_some() || payment.is_some()),
         received_at: arrival.received_at,
         verified_by: arrival.verified_by,
+        confirmed_at: arrival.confirmed_at,
         secret: arrival.secret,
         notification: incoming.notification.clone(),
         transition,
-        endpoints: matching(endpoints, event_type, incoming),
+        unconfirmed,
+        endpoints: Vec::new(),
     };
     let raised = raised_types
         .into_iter()
         .map(|event_type| Event {
             id: event.id.derive_raised(event_type.as_str()),
             event_type,
-            endpoints: matching(endpoints, event_type, incoming),
             ..event.clone()
         })
+        .map(|event| matched(event, endpoints))
         .collect();
-    Recorded { message: incoming.message, event, raised, raw: Arc::clone(&incoming.raw), opens_payment }
+    let event = matched(event, endpoints);
+    Recorded {
+        message: incoming.message,
+        raised,
+        raw: Arc::clone(&incoming.raw),
+        opens_payment,
+        digest: incoming.digest.clone(),
+        course: incoming.course.clone(),
+        stand_in: stand_in(incoming, &event),
+        event,
+    }
 }
 
-fn matching(endpoints: &[Endpoint], event_type: EventType, incoming: &Incoming) -> Vec<domain::EndpointId> {
-    let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(event_type, &incoming.source));
-    wanting.map(|endpoint| endpoint.id.clone()).collect()
+/// The event that could not know its payment, as it stays: another one, in the payment's partition, tells the rest.
+fn stand_in(incoming: &Incoming, event: &Event) -> Option<Event> {
+    let Course::Confirm { stand_in: Some(stand_in) } = &incoming.course else { return None };
+    Some(Event {
+        id: stand_in.id.clone(),
+        event_type: stand_in.notification.event_type,
+        payment: None,
+        verified_by: VerifiedBy::None,
+        confirmed_at: None,
+        notification: stand_in.notification.clone(),
+        transition: None,
+        unconfirmed: Some(IgnoredReason::RecordedWithPayment),
+        endpoints: Vec::new(),
+        ..event.clone()
+    })
+}
+
+/// The same event, with the endpoints that want it. What nobody proves is not relayed while its truth can be asked
+/// for.
+fn matched(event: Event, endpoints: &[Endpoint]) -> Event {
+    if event.unconfirmed.is_some() {
+        return event;
+    }
+    let candidate = Candidate::event(&event);
+    let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(&candidate));
+    let endpoints = wanting.map(|endpoint| endpoint.id.clone()).collect();
+    Event { endpoints, ..event }
 }

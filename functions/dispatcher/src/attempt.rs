@@ -3,11 +3,11 @@
 use crate::Deps;
 use crate::target::{self, Target, TargetError};
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind, StandardPayload};
+use domain::{Attempt, BodyFormat, Delivery, DeliveryStatus, ReplayId, RetrySchedule};
 use jiff::{SignedDuration, Timestamp};
 use platform::VaultError;
-use queue::{DeliveryMessage, Disposition, Outgoing};
-use relay::{Answer, HeaderName, HeaderValue, Outbound, SigningSecret, Url, Verdict};
+use queue::{Carried, DeliveryMessage, Disposition, Outgoing};
+use relay::{Answer, Body, HeaderName, OpenError, Verdict};
 use std::error::Error;
 use std::time::Duration;
 use store::{StoreError, StoredDelivery};
@@ -16,9 +16,13 @@ use store::{StoreError, StoredDelivery};
 const MAX_QUEUE_DELAY: Duration = Duration::from_secs(900);
 /// How long after its time a queued attempt is looked after by the sweeper, in case its message was lost.
 const LOST_MESSAGE_GRACE: SignedDuration = SignedDuration::from_secs(120);
-
-const CONTENT_TYPE: HeaderName = HeaderName::from_static("content-type");
-const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// Tells a receiver that the attempt is made for a replay, and for which. Not among what is signed: Standard Webhooks
+/// signs id, time and body, and the body of a replay is what it always was.
+const REPLAY: HeaderName = HeaderName::from_static("payrelay-replay");
+/// Lambda stops a function whose messages, each sent because of the last, run to more than about 16 in a row
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>). A schedule may have 20 short delays,
+/// so after every so many attempts the next comes from the due-index, with which a new chain begins.
+const MAX_CHAIN: u32 = 8;
 
 pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     let decoded = DeliveryMessage::decode(message.body.as_deref().unwrap_or_default());
@@ -47,8 +51,8 @@ fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
         (Some(error), _) => matches!(error, StoreError::Corrupt { .. } | StoreError::TooLarge),
         (_, Some(TargetError::Store(error))) => matches!(error, StoreError::Corrupt { .. }),
-        (_, Some(TargetError::Vault(error))) => matches!(error, VaultError::Unopenable),
-        (_, Some(TargetError::Invalid(_))) => true,
+        (_, Some(TargetError::Open(OpenError::Sealed(_, error)))) => matches!(error, VaultError::Unopenable),
+        (_, Some(TargetError::Open(OpenError::Invalid(_)))) => true,
         (None, None) => false,
     }
 }
@@ -56,32 +60,44 @@ fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
 async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result<(), Failure> {
     // A first attempt that comes from the consumer (they carry the payload), and was not handed out before, can't
     // be recorded yet: that read is saved.
-    let is_first = message.attempt == 1 && message.payload.is_some() && !is_repeat;
+    let is_first = message.attempt == 1 && message.carried.is_some() && !is_repeat;
     let stored = if is_first { None } else { deps.store.delivery(&message.delivery).await? };
     if let Some(stored) = stored.as_ref().filter(|stored| attempts(&stored.delivery) >= message.attempt) {
         // Made and recorded; what may be missing is the message for the next one.
         return follow_up(deps, &stored.delivery, message).await;
     }
     let StoredDelivery { delivery, revision } = stored.unwrap_or_else(|| not_attempted(message));
-    let (url, secrets) = match target::load(deps, &message.endpoint).await? {
-        Target::Reachable { url, secrets } => (url, secrets),
+    let target = match target::load(deps, &message.endpoint).await? {
+        Target::Reachable(target) => target,
         Target::Closed => return cancel(deps, delivery, revision).await,
     };
-    let Some(payload) = payload(deps, message).await? else {
+    let Some(body) = body(deps, message, target.format).await? else {
         return cancel(deps, delivery, revision).await;
     };
     let at = deps.clock.now();
-    let answer = send(deps, message, url, &secrets, payload, at).await?;
+    let mut outbound = target.request(message.delivery.as_str(), at, body)?;
+    let replay = replay(message, &delivery);
+    if let Some(value) = replay.as_ref().and_then(|replay| replay.as_str().try_into().ok()) {
+        outbound.headers.push((REPLAY, value));
+    }
+    let answer = deps.client.post_within(outbound, target.timeout).await;
     let verdict = relay::classify(&answer, deps.clock.now());
     if verdict == Verdict::Disable {
         target::disable(deps, &message.endpoint).await?;
     }
     // One that was never attempted begins its schedule, whoever asked for it.
     let manual = message.manual && !delivery.attempts.is_empty();
-    let made = Made { at, manual, answer, verdict };
+    let made = Made { at, manual, replay, answer, verdict, schedule: target.schedule.clone() };
     let delivery = record(deps, delivery, revision, &made).await?;
     // The retry that was waiting is still waiting.
     if manual { Ok(()) } else { follow_up(deps, &delivery, message).await }
+}
+
+/// The replay that an attempt is made for: the one that asked for it, or the one that brought the delivery into being,
+/// whose retries are its doing as well.
+fn replay(message: &DeliveryMessage, delivery: &Delivery) -> Option<ReplayId> {
+    let first = delivery.attempts.first();
+    message.replay.clone().or_else(|| first.and_then(|attempt| attempt.replay.clone()))
 }
 
 fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
@@ -110,38 +126,39 @@ const EVENT_COMMIT_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 #[error("the event is not there yet")]
 struct EventNotYetCommitted;
 
-/// The bytes to send; `None` when the event has expired.
-async fn payload(deps: &Deps, message: &DeliveryMessage) -> Result<Option<String>, Failure> {
-    if let Some(payload) = &message.payload {
-        return Ok(Some(payload.clone()));
+/// What to send; `None` when the event has expired, or came in no request and the endpoint wants the request.
+async fn body(deps: &Deps, message: &DeliveryMessage, format: BodyFormat) -> Result<Option<Body>, Failure> {
+    if let Some(carried) = message.carried.as_ref().filter(|carried| carried.format == format) {
+        let Carried { payload, headers, .. } = carried.clone();
+        return Ok(Some(match format.content_type() {
+            Some(content_type) => Body::new(content_type, payload),
+            None => Body::original(&headers, payload),
+        }));
     }
     let Some(record) = deps.store.event(&message.event).await? else {
         let is_young = deps.clock.now().duration_since(message.created_at) < EVENT_COMMIT_PATIENCE;
         return if is_young { Err(EventNotYetCommitted.into()) } else { Ok(None) };
     };
-    Ok(Some(serde_json::to_string(&StandardPayload::from(&record.event))?))
-}
-
-async fn send(
-    deps: &Deps,
-    message: &DeliveryMessage,
-    url: Url,
-    secrets: &[SigningSecret],
-    payload: String,
-    at: Timestamp,
-) -> Result<Answer, Failure> {
-    let signed =
-        relay::signing::headers(message.delivery.as_str(), at.as_second(), payload.as_bytes(), secrets, &[])?;
-    let headers = [(CONTENT_TYPE, APPLICATION_JSON)].into_iter().chain(signed).collect();
-    Ok(deps.client.post(Outbound { url, headers, body: payload.into() }).await)
+    // It waited for the provider's API, and the answer, which this delivery tells, is about to be written over it.
+    if record.event.unconfirmed.is_some() {
+        return Err(EventNotYetCommitted.into());
+    }
+    let ours = format.content_type().zip(format.body(&record.event));
+    Ok(match ours {
+        Some((content_type, text)) => Some(Body::new(content_type, text)),
+        None => record.raw.map(|raw| Body::original(raw.meta.headers(), raw.body)),
+    })
 }
 
 /// An attempt that was made, to be recorded.
 struct Made {
     at: Timestamp,
     manual: bool,
+    replay: Option<ReplayId>,
     answer: Answer,
     verdict: Verdict,
+    /// The endpoint's, as it was at the attempt.
+    schedule: RetrySchedule,
 }
 
 /// Adds the attempt to the delivery, with what follows from it. If somebody else wrote the delivery in between
@@ -156,8 +173,7 @@ async fn record(
     loop {
         settle(deps, &mut delivery, made);
         let due_at = delivery.next_attempt_at.map(|next| {
-            let waits_in_queue = next.duration_since(deps.clock.now()).unsigned_abs() <= MAX_QUEUE_DELAY;
-            if waits_in_queue { next + LOST_MESSAGE_GRACE } else { next }
+            if waits_in_queue(&delivery, next, deps.clock.now()) { next + LOST_MESSAGE_GRACE } else { next }
         });
         match deps.store.put_delivery(&delivery, revision, due_at).await {
             Ok(_) => return Ok(delivery),
@@ -173,39 +189,30 @@ async fn record(
     }
 }
 
+/// Whether the next attempt comes through a message of ours, and not from the due-index alone.
+fn waits_in_queue(delivery: &Delivery, next: Timestamp, now: Timestamp) -> bool {
+    let is_soon = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO) <= MAX_QUEUE_DELAY;
+    is_soon && !attempts(delivery).is_multiple_of(MAX_CHAIN)
+}
+
 /// Writes the attempt into `delivery`, and what follows from it. A manual one only ever improves matters: the
 /// schedule goes on as if it had not been made, and what was delivered stays delivered.
 fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
-    let (status_code, response_excerpt, error_detail) = match &made.answer.outcome {
-        Ok(response) => (Some(response.status), Some(response.excerpt.clone()), None),
-        Err(error) => (None, None, Some(error.public_text())),
-    };
-    let (outcome, error) = match made.verdict {
-        Verdict::Succeeded => (AttemptOutcome::Succeeded, None),
-        Verdict::Retry { kind, .. } => (AttemptOutcome::Failed, Some(kind)),
-        Verdict::Disable => (AttemptOutcome::Failed, Some(FailureKind::Status)),
-    };
-    delivery.attempts.push(Attempt {
-        number: attempts(delivery) + 1,
-        at: made.at,
-        outcome,
-        status_code,
-        latency_ms: u64::try_from(made.answer.latency.as_millis()).unwrap_or(u64::MAX),
-        error,
-        error_detail,
-        manual: made.manual,
-        response_excerpt: response_excerpt.filter(|text| !text.is_empty()),
-    });
+    let number = attempts(delivery) + 1;
+    let attempt = made.answer.attempt(number, made.at, made.verdict, made.manual);
+    delivery.attempts.push(Attempt { replay: made.replay.clone(), ..attempt });
     let (status, next_attempt_at) = match made.verdict {
         Verdict::Succeeded => (DeliveryStatus::Succeeded, None),
         _ if delivery.status == DeliveryStatus::Succeeded => (DeliveryStatus::Succeeded, None),
         Verdict::Disable => (DeliveryStatus::Canceled, None),
+        // Also when it was asked for by hand: it is the endpoint that says so.
+        Verdict::Stop => (DeliveryStatus::Exhausted, None),
         Verdict::Retry { .. } if made.manual => (delivery.status, delivery.next_attempt_at),
         Verdict::Retry { retry_after_seconds, .. } => {
             let scheduled = delivery.attempts.iter().filter(|attempt| !attempt.manual).count();
             let asked = retry_after_seconds.map(|seconds| Duration::from_secs(seconds.into()));
             let number = u32::try_from(scheduled).unwrap_or(u32::MAX);
-            match deps.schedule.delay_after(number, deps.entropy.unit(), asked) {
+            match made.schedule.delay_after(number, deps.entropy.unit(), asked) {
                 Some(delay) => (DeliveryStatus::Retrying, Some(deps.clock.now() + delay)),
                 None => (DeliveryStatus::Exhausted, None),
             }
@@ -234,12 +241,12 @@ async fn follow_up(deps: &Deps, delivery: &Delivery, message: &DeliveryMessage) 
     else {
         return Ok(());
     };
-    let delay =
-        Duration::try_from(next_attempt_at.duration_since(deps.clock.now())).unwrap_or(Duration::ZERO);
-    if delay > MAX_QUEUE_DELAY {
+    let now = deps.clock.now();
+    if !waits_in_queue(delivery, next_attempt_at, now) {
         return Ok(());
     }
-    let next = DeliveryMessage::retry(delivery, attempts(delivery) + 1, message.payload.clone());
+    let delay = Duration::try_from(next_attempt_at.duration_since(now)).unwrap_or(Duration::ZERO);
+    let next = DeliveryMessage::retry(delivery, attempts(delivery) + 1, message.carried.clone());
     let outgoing = Outgoing { body: next.encode(), delay, group: delivery.endpoint.to_string() };
     if let Err(error) = deps.deliveries.send(outgoing).await {
         tracing::warn!(delivery = %delivery.id, error = &error as &dyn Error, "retry not queued: left to the sweeper");

@@ -13,7 +13,7 @@ mod attempt;
 mod target;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{EndpointId, RetrySchedule};
+use domain::EndpointId;
 use futures::future::join_all;
 use jiff::SignedDuration;
 use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
@@ -34,7 +34,6 @@ pub struct Deps {
     pub vault: Vault,
     pub clock: Clock,
     pub entropy: Entropy,
-    pub schedule: RetrySchedule,
     pub targets: Cache<EndpointId, Target>,
 }
 
@@ -51,7 +50,6 @@ impl Deps {
             vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
             clock: Clock::system(),
             entropy: Entropy::system(),
-            schedule: RetrySchedule::default(),
             targets: Cache::new(Clock::system(), TARGET_MAX_AGE),
         })
     }

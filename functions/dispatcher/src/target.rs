@@ -3,15 +3,13 @@
 use crate::Deps;
 use domain::{Endpoint, EndpointId, EndpointStatus};
 use platform::VaultError;
-use relay::{SigningSecret, Url};
+use relay::OpenError;
+use std::sync::Arc;
 use store::{StoreError, Versioned};
 
 #[derive(Debug, Clone)]
 pub enum Target {
-    Reachable {
-        url: Url,
-        secrets: Vec<SigningSecret>,
-    },
+    Reachable(Arc<relay::Target>),
     /// Disabled or deleted: nothing is sent.
     Closed,
 }
@@ -20,10 +18,8 @@ pub enum Target {
 pub(crate) enum TargetError {
     #[error("the endpoint could not be read")]
     Store(#[from] StoreError),
-    #[error("the endpoint's secret could not be opened")]
-    Vault(#[from] VaultError),
-    #[error("the endpoint's {0} is not what was checked when it was stored")]
-    Invalid(&'static str),
+    #[error(transparent)]
+    Open(#[from] OpenError<VaultError>),
 }
 
 pub(crate) async fn load(deps: &Deps, id: &EndpointId) -> Result<Target, TargetError> {
@@ -37,14 +33,11 @@ async fn read(deps: &Deps, id: &EndpointId) -> Result<Target, TargetError> {
     if endpoint.status == EndpointStatus::Disabled {
         return Ok(Target::Closed);
     }
-    let url = Url::parse(&endpoint.url).map_err(|_| TargetError::Invalid("URL"))?;
-    let now = deps.clock.now();
-    let mut secrets = Vec::new();
-    for secret in endpoint.secrets.iter().filter(|secret| secret.is_active(now)) {
-        let text = deps.vault.open(id.as_str(), &secret.sealed).await?;
-        secrets.push(SigningSecret::parse(text.expose()).map_err(|_| TargetError::Invalid("secret"))?);
-    }
-    Ok(Target::Reachable { url, secrets })
+    let unseal = async |sealed: String| {
+        deps.vault.open(id.as_str(), &sealed).await.map(|text| text.expose().to_owned())
+    };
+    let target = relay::Target::open(&endpoint, deps.clock.now(), unseal).await?;
+    Ok(Target::Reachable(Arc::new(target)))
 }
 
 /// The endpoint answered 410 Gone. A change by somebody else in between is read and disabled again.

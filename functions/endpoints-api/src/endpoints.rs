@@ -1,18 +1,20 @@
 //! `/v1/endpoints`.
 
 use crate::Deps;
-use crate::input::{Checked, EndpointReplacement, NewEndpoint};
+use crate::input::{Brought, Checked, EndpointReplacement, NewEndpoint};
+use crate::secrets::EndpointSecretView;
 use axum::extract::State;
 use axum::response::Response;
 use domain::{
-    Endpoint, EndpointFormat, EndpointId, EndpointStatus, EventTypePattern, SealedSecret, SecretId, SourceId,
-    serde_time,
+    Conditions, CustomHeaders, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointStatus,
+    EventTypePattern, HeaderHint, RetrySchedule, Signing, SourceId, serde_time,
 };
-use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem, SecretView};
+use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
 use jiff::Timestamp;
 use platform::SecretText;
-use relay::SigningSecret;
+use relay::{SigningKey, SigningSecret};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use store::{Page, StoreError, Versioned};
 
 #[derive(Debug, Serialize)]
@@ -23,9 +25,15 @@ pub(crate) struct EndpointView {
     name: String,
     event_types: Vec<EventTypePattern>,
     sources: Vec<SourceId>,
+    conditions: Conditions,
     format: EndpointFormat,
+    encoding: Encoding,
+    signing: Vec<Signing>,
+    headers: Vec<HeaderHint>,
+    retry_schedule: RetrySchedule,
+    timeout_seconds: u8,
     status: EndpointStatus,
-    secrets: Vec<SecretView>,
+    secrets: Vec<EndpointSecretView>,
     #[serde(with = "serde_time")]
     created_at: Timestamp,
     #[serde(with = "serde_time")]
@@ -37,7 +45,9 @@ pub(crate) struct EndpointView {
 struct CreatedEndpoint<'a> {
     #[serde(flatten)]
     endpoint: EndpointView,
-    secret: &'a str,
+    /// Absent where deliveries are signed with a key pair alone, whose public half is among the `secrets`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
 }
 
 impl From<&Endpoint> for EndpointView {
@@ -49,9 +59,15 @@ impl From<&Endpoint> for EndpointView {
             name: endpoint.name.clone(),
             event_types: endpoint.event_types.clone(),
             sources: endpoint.sources.clone(),
+            conditions: endpoint.conditions.clone(),
             format: endpoint.format,
+            encoding: endpoint.encoding,
+            signing: endpoint.signing.clone(),
+            headers: endpoint.headers.as_ref().map(|headers| headers.shown.clone()).unwrap_or_default(),
+            retry_schedule: endpoint.schedule(),
+            timeout_seconds: endpoint.timeout_seconds,
             status: endpoint.status,
-            secrets: endpoint.secrets.iter().map(SecretView::from).collect(),
+            secrets: endpoint.secrets.iter().map(EndpointSecretView::from).collect(),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
         }
@@ -86,32 +102,41 @@ pub(crate) async fn create(
     Json(body): Json<NewEndpoint>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let Checked { url, name, event_types, sources, format, status, secret } = body.check(&deps).await?;
+    let (checked, Brought { secret, key }) = body.check(&deps).await?;
     let now = deps.clock.now();
     let id = EndpointId::mint(deps.entropy.uuid_v7(now));
-    let secret = secret.unwrap_or_else(|| SigningSecret::generate(deps.entropy.bytes()));
-    let secret = SecretText::new(secret.to_text());
-    let sealed = SealedSecret {
-        id: SecretId::mint(deps.entropy.uuid_v7(now)),
-        hint: secret.hint(),
-        sealed: deps.vault.seal(id.as_str(), &secret).await?,
-        created_at: now,
-        expires_at: None,
-    };
+    let (mut secrets, mut shown) = (Vec::new(), None);
+    if checked.signing.contains(&Signing::V1) {
+        let secret = secret.unwrap_or_else(|| SigningSecret::generate(deps.entropy.bytes()));
+        let text = SecretText::new(secret.to_text());
+        secrets.push(deps.seal_secret(&id, &text, now).await?);
+        shown = Some(text);
+    }
+    if checked.signing.contains(&Signing::V1a) {
+        let key = key.unwrap_or_else(|| SigningKey::generate(deps.entropy.bytes()));
+        secrets.push(deps.seal_key(&id, &key, now).await?);
+    }
     let endpoint = Endpoint {
+        headers: deps.seal_headers(&id, checked.headers.unwrap_or_default()).await?,
         id,
-        url,
-        name,
-        event_types,
-        sources,
-        format,
-        status,
-        secrets: vec![sealed],
+        url: checked.url,
+        name: checked.name,
+        event_types: checked.event_types,
+        sources: checked.sources,
+        conditions: checked.conditions,
+        format: checked.format,
+        encoding: checked.encoding,
+        signing: checked.signing,
+        retry_schedule: checked.retry_schedule,
+        timeout_seconds: checked.timeout_seconds,
+        status: checked.status,
+        secrets,
         created_at: now,
         updated_at: now,
     };
     let revision = deps.store.create_config(&endpoint).await?;
-    let answer = CreatedEndpoint { endpoint: EndpointView::from(&endpoint), secret: secret.expose() };
+    let secret = shown.as_ref().map(SecretText::expose);
+    let answer = CreatedEndpoint { endpoint: EndpointView::from(&endpoint), secret };
     Ok(http::created(&answer, revision, &format!("/v1/endpoints/{}", endpoint.id)))
 }
 
@@ -124,15 +149,36 @@ pub(crate) async fn replace(
     Json(body): Json<EndpointReplacement>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let stored = deps.find_endpoint(&id).await?;
-    wanted.check(stored.revision)?;
-    let Checked { url, name, event_types, sources, format, status, secret: _ } = body.check(&deps).await?;
-    let Endpoint { id, secrets, created_at, .. } = stored.value;
-    let updated_at = deps.clock.now();
-    let endpoint =
-        Endpoint { id, url, name, event_types, sources, format, status, secrets, created_at, updated_at };
-    let revision =
-        deps.store.replace_config(&endpoint, stored.revision).await.map_err(|e| lost(e, &wanted))?;
+    let Versioned { value: stored, revision } = deps.find_endpoint(&id).await?;
+    wanted.check(revision)?;
+    let now = deps.clock.now();
+    let has_secret = |signing| {
+        stored.secrets.iter().any(|secret| secret.signing() == signing && secret.sealed.is_active(now))
+    };
+    let checked: Checked = body.check(&deps, has_secret).await?;
+    let headers = match checked.headers {
+        Some(headers) => deps.seal_headers(&id, headers).await?,
+        None => stored.headers,
+    };
+    let endpoint = Endpoint {
+        id: stored.id,
+        url: checked.url,
+        name: checked.name,
+        event_types: checked.event_types,
+        sources: checked.sources,
+        conditions: checked.conditions,
+        format: checked.format,
+        encoding: checked.encoding,
+        signing: checked.signing,
+        headers,
+        retry_schedule: checked.retry_schedule,
+        timeout_seconds: checked.timeout_seconds,
+        status: checked.status,
+        secrets: stored.secrets,
+        created_at: stored.created_at,
+        updated_at: now,
+    };
+    let revision = deps.store.replace_config(&endpoint, revision).await.map_err(|e| lost(e, &wanted))?;
     Ok(http::ok(&EndpointView::from(&endpoint), revision, None))
 }
 
@@ -155,7 +201,7 @@ pub(crate) async fn delete(
     }
 }
 
-fn lost(error: StoreError, wanted: &IfMatch) -> Problem {
+pub(crate) fn lost(error: StoreError, wanted: &IfMatch) -> Problem {
     match error {
         StoreError::Conflict => wanted.lost(),
         error => error.into(),
@@ -163,7 +209,24 @@ fn lost(error: StoreError, wanted: &IfMatch) -> Problem {
 }
 
 impl Deps {
-    async fn find_endpoint(&self, id: &EndpointId) -> Result<Versioned<Endpoint>, Problem> {
+    pub(crate) async fn find_endpoint(&self, id: &EndpointId) -> Result<Versioned<Endpoint>, Problem> {
         self.store.config(id.as_str()).await?.ok_or_else(Problem::not_found)
+    }
+
+    async fn seal_headers(
+        &self,
+        id: &EndpointId,
+        headers: BTreeMap<String, String>,
+    ) -> Result<Option<CustomHeaders>, Problem> {
+        if headers.is_empty() {
+            return Ok(None);
+        }
+        let text = serde_json::to_string(&headers).map_err(Problem::internal)?;
+        let sealed = self.vault.seal(id.as_str(), &SecretText::new(text)).await?;
+        let shown = headers
+            .into_iter()
+            .map(|(name, value)| HeaderHint { name, hint: SecretText::new(value).hint() })
+            .collect();
+        Ok(Some(CustomHeaders { shown, sealed }))
     }
 }

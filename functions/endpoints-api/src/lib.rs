@@ -1,18 +1,22 @@
 //! Endpoints, and the deliveries to them.
 //!
-//! **Guarantee:** an endpoint's URL is checked before it is stored, and its secret is shown in one answer alone,
-//! the one that created it. What is stored of it is sealed.
+//! **Guarantee:** an endpoint's URL is checked before it is stored, and a secret of it is shown in one answer alone,
+//! the one that created it. What is stored of it is sealed, as are the values of custom headers, which no answer
+//! shows. Secrets are opened for one thing only: to sign a test call.
 
 mod deliveries;
 mod endpoints;
 mod input;
+mod replays;
+mod secrets;
+mod trial;
 
 use axum::Router;
 use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
 use platform::{Aws, Clock, Entropy, Settings, Vault};
 use queue::Queue;
-use relay::{AllowListError, EgressPolicy};
+use relay::{AllowListError, Client, EgressPolicy, Limits};
 use store::Store;
 
 /// What the function needs of the world.
@@ -22,6 +26,7 @@ pub struct Deps {
     deliveries: Queue,
     vault: Vault,
     egress: EgressPolicy,
+    client: Client,
     cursors: Cursors,
     auth: Authenticator,
     clock: Clock,
@@ -41,7 +46,8 @@ impl Deps {
     ) -> Self {
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
         let cursors = Cursors::new(admin_key_hash);
-        Self { store, deliveries, vault, egress, cursors, auth, clock, entropy }
+        let client = Client::new(egress.clone(), Limits::default());
+        Self { store, deliveries, vault, egress, client, cursors, auth, clock, entropy }
     }
 
     /// From the environment of a Lambda function. What is missing is noted in `settings`.
@@ -83,8 +89,17 @@ fn routes(deps: &Deps) -> Routes<Deps> {
         .get("/v1/endpoints/{id}", read, endpoints::get)
         .put("/v1/endpoints/{id}", write, endpoints::replace)
         .delete("/v1/endpoints/{id}", write, endpoints::delete)
+        .get("/v1/endpoints/{id}/secrets", read, secrets::list)
+        .post("/v1/endpoints/{id}/secrets", write, secrets::add)
+        .delete("/v1/endpoints/{id}/secrets/{secret_id}", write, secrets::delete)
+        .post("/v1/endpoints/{id}/test", write, trial::test)
+        .post("/v1/endpoints/{id}/match", read, trial::matching)
         .get("/v1/deliveries", read, deliveries::list)
         .get("/v1/deliveries/{id}", read, deliveries::get)
         .get("/v1/deliveries/{id}/attempts", read, deliveries::attempts)
         .post("/v1/deliveries/{id}/retry", write, deliveries::retry)
+        .get("/v1/replays", read, replays::list)
+        .post("/v1/replays", write, replays::create)
+        .get("/v1/replays/{id}", read, replays::get)
+        .post("/v1/replays/{id}/cancel", write, replays::cancel)
 }

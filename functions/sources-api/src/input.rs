@@ -3,14 +3,16 @@
 use domain::SourceStatus;
 use http::{Checks, Code, FieldError, Problem};
 use platform::SecretText;
-use providers::Provider;
-use serde::Deserialize;
+use providers::{Provider, Settings};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 const MAX_NAME_CHARS: usize = 200;
 /// Every webhook is tried against every active secret.
 pub(crate) const MAX_SECRETS: usize = 10;
 const MAX_SECRET_BYTES: usize = 1024;
+/// OAuth access tokens are the longest.
+const MAX_CREDENTIAL_BYTES: usize = 4096;
 const MAX_SETTING_BYTES: usize = 1024;
 
 /// The body of POST. Not `Debug`: it holds secrets.
@@ -23,10 +25,13 @@ pub(crate) struct NewSource {
     secrets: Vec<String>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
+    #[serde(default)]
+    api_credential: Option<String>,
 }
 
 /// The body of PUT: all that can be changed. What is left out gets its default, as at creation, except the
-/// secrets: they can't be read, so a client that only wants to change the name could not send them back.
+/// secrets and the API credential: they can't be read, so a client that only wants to change the name could not send
+/// them back. `null` takes the credential away.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceReplacement {
@@ -38,6 +43,13 @@ pub(crate) struct SourceReplacement {
     settings: BTreeMap<String, String>,
     #[serde(default = "active")]
     status: SourceStatus,
+    #[serde(default, deserialize_with = "given")]
+    api_credential: Option<Option<String>>,
+}
+
+/// Tells a `null` from a field that is left out.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 fn active() -> SourceStatus {
@@ -52,6 +64,8 @@ pub(crate) struct Checked {
     pub(crate) secrets: Option<Vec<SecretText>>,
     pub(crate) settings: BTreeMap<String, String>,
     pub(crate) status: SourceStatus,
+    /// `None`: as it was; `Some(None)`: none any more.
+    pub(crate) api_credential: Option<Option<SecretText>>,
 }
 
 impl NewSource {
@@ -63,6 +77,7 @@ impl NewSource {
             secrets: Some(self.secrets),
             settings: self.settings,
             status: SourceStatus::Active,
+            api_credential: Some(self.api_credential),
         };
         replacement.check(provider)
     }
@@ -73,10 +88,10 @@ impl SourceReplacement {
         let mut checks = Checks::new();
         checks.label("/name", &self.name, MAX_NAME_CHARS);
         if let Some(secrets) = &self.secrets {
-            // A provider that signs nothing has none.
-            checks.count("/secrets", secrets, usize::from(provider.is_signed()), MAX_SECRETS);
+            // A provider that signs nothing, or with a key of its own, has none.
+            checks.count("/secrets", secrets, usize::from(provider.takes_secrets()), MAX_SECRETS);
             for (index, text) in secrets.iter().enumerate() {
-                check_secret(&mut checks, provider, &format!("/secrets/{index}"), text);
+                check_secret(&mut checks, provider, &self.settings, &format!("/secrets/{index}"), text);
                 if secrets[..index].contains(text) {
                     checks.refuse(format!("/secrets/{index}"), "is given twice");
                 }
@@ -90,6 +105,13 @@ impl SourceReplacement {
                 checks.refuse(Checks::member("/settings", name), "is too long");
             }
         }
+        if let Some(Some(text)) = &self.api_credential {
+            if text.len() > MAX_CREDENTIAL_BYTES {
+                checks.refuse("/api_credential", "is too long");
+            } else if let Err(error) = provider.check_api_credential(text) {
+                checks.refuse("/api_credential", error);
+            }
+        }
         checks.finish()?;
         Ok(Checked {
             provider,
@@ -97,6 +119,7 @@ impl SourceReplacement {
             secrets: self.secrets.map(|texts| texts.into_iter().map(SecretText::new).collect()),
             settings: self.settings,
             status: self.status,
+            api_credential: self.api_credential.map(|given| given.map(SecretText::new)),
         })
     }
 }
@@ -108,10 +131,16 @@ fn unknown_provider() -> Problem {
         .with_errors([FieldError::field("/provider", expected)])
 }
 
-pub(crate) fn check_secret(checks: &mut Checks, provider: &Provider, pointer: &str, text: &str) {
+pub(crate) fn check_secret(
+    checks: &mut Checks,
+    provider: &Provider,
+    settings: &Settings,
+    pointer: &str,
+    text: &str,
+) {
     if text.len() > MAX_SECRET_BYTES {
         checks.refuse(pointer, "is too long");
-    } else if let Err(error) = provider.check_secret(text) {
+    } else if let Err(error) = provider.check_secret(text, settings) {
         checks.refuse(pointer, error);
     }
 }

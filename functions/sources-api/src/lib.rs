@@ -2,17 +2,24 @@
 //!
 //! **Guarantee:** a source's secret is never shown, and what is stored of it is sealed. An API key is shown in
 //! the one answer that created it, and stored as a hash. Keys are the admin's business: every other scope is
-//! refused, or a key could make itself a stronger one.
+//! refused, or a key could make itself a stronger one. Of a request in quarantine neither the address nor a header's
+//! value nor the body is ever shown.
 
 mod api_keys;
 mod input;
+mod quarantine;
 mod secrets;
 mod sources;
 
 use axum::Router;
 use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
-use platform::{Aws, Clock, Entropy, Settings, Vault};
+use intake::{Counters, Intake};
+use jiff::SignedDuration;
+use platform::{Aws, Clock, Entropy, Metrics, Settings, Vault};
+use queue::Queue;
+use relay::{Client, EgressPolicy};
+use std::sync::Arc;
 use store::Store;
 
 /// What the function needs of the world.
@@ -20,6 +27,7 @@ use store::Store;
 pub struct Deps {
     store: Store,
     vault: Vault,
+    intake: Arc<Intake>,
     public_url: String,
     cursors: Cursors,
     auth: Authenticator,
@@ -29,10 +37,12 @@ pub struct Deps {
 
 impl Deps {
     /// `public_url` is what webhook URLs begin with (scheme, host, port, stage); `admin_key_hash` is the SHA-256 of
-    /// the admin key in lower-case hex.
+    /// the admin key in lower-case hex. `intake` judges what is in quarantine, by sources that it must not keep: they
+    /// have just been corrected.
     pub fn new(
         store: Store,
         vault: Vault,
+        intake: Intake,
         public_url: &str,
         admin_key_hash: &str,
         clock: Clock,
@@ -40,16 +50,30 @@ impl Deps {
     ) -> Self {
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Self { store, vault, public_url, cursors: Cursors::new(admin_key_hash), auth, clock, entropy }
+        let (intake, cursors) = (Arc::new(intake), Cursors::new(admin_key_hash));
+        Self { store, vault, intake, public_url, cursors, auth, clock, entropy }
     }
 
     /// From the environment of a Lambda function. What is missing is noted in `settings`.
     pub fn from_settings(settings: &mut Settings) -> Self {
         let aws = Aws::from_settings(settings);
         let (clock, entropy) = (Clock::system(), Entropy::system());
+        let store = Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE"));
+        let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone());
+        let metrics = Metrics::stdout(settings.required("PAYRELAY_SERVICE"), clock.clone());
+        let parts = intake::Parts {
+            store: store.clone(),
+            events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
+            vault: vault.clone(),
+            client: Client::new(EgressPolicy::strict(), intake::limits()),
+            counters: Counters::new(metrics),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
         Self::new(
-            Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
-            Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone()),
+            store,
+            vault,
+            Intake::new(parts, SignedDuration::ZERO),
             &settings.required("PAYRELAY_PUBLIC_URL"),
             &settings.required("PAYRELAY_ADMIN_KEY_HASH"),
             clock,
@@ -80,6 +104,11 @@ fn routes(deps: &Deps) -> Routes<Deps> {
         .get("/v1/sources/{id}/secrets", read, secrets::list)
         .post("/v1/sources/{id}/secrets", write, secrets::add)
         .delete("/v1/sources/{id}/secrets/{secret_id}", write, secrets::delete)
+        .get("/v1/quarantine", read, quarantine::list)
+        .post("/v1/quarantine/verify", write, quarantine::verify_all)
+        .get("/v1/quarantine/{id}", read, quarantine::get)
+        .delete("/v1/quarantine/{id}", write, quarantine::delete)
+        .post("/v1/quarantine/{id}/verify", write, quarantine::verify)
         .get("/v1/api-keys", Scope::Admin, api_keys::list)
         .post("/v1/api-keys", Scope::Admin, api_keys::create)
         .get("/v1/api-keys/{id}", Scope::Admin, api_keys::get)

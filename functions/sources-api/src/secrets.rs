@@ -50,7 +50,7 @@ pub(crate) async fn add(
     wanted.check(revision)?;
     let now = deps.clock.now();
     let mut checks = Checks::new();
-    check_secret(&mut checks, provider_of(&source)?, "/secret", &body.secret);
+    check_secret(&mut checks, provider_of(&source)?, &source.settings, "/secret", &body.secret);
     let until = checks.future("/previous_expires_at", body.previous_expires_at.as_deref(), now);
     checks.finish()?;
     source.secrets.retain(|secret| secret.is_active(now));

@@ -24,10 +24,21 @@ pub(crate) struct SourceView {
     webhook_url: String,
     secrets: Vec<SecretView>,
     settings: BTreeMap<String, String>,
+    /// The key for the provider's API, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_credential: Option<CredentialView>,
     #[serde(with = "serde_time")]
     created_at: Timestamp,
     #[serde(with = "serde_time")]
     updated_at: Timestamp,
+}
+
+/// What may be shown of a credential.
+#[derive(Debug, Serialize)]
+struct CredentialView {
+    hint: String,
+    #[serde(with = "serde_time")]
+    created_at: Timestamp,
 }
 
 pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<SourceView>, Problem> {
@@ -55,10 +66,11 @@ pub(crate) async fn create(
     Json(body): Json<NewSource>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let Checked { provider, name, secrets, settings, status } = body.check()?;
+    let Checked { provider, name, secrets, settings, status, api_credential } = body.check()?;
     let now = deps.clock.now();
     let id = SourceId::mint(deps.entropy.uuid_v7(now));
     let secrets = deps.seal_all(&id, secrets.unwrap_or_default(), now).await?;
+    let api_credential = deps.seal_credential(&id, api_credential.flatten(), now).await?;
     let source = Source {
         id,
         provider: provider.id().to_owned(),
@@ -66,6 +78,7 @@ pub(crate) async fn create(
         status,
         secrets,
         settings,
+        api_credential,
         created_at: now,
         updated_at: now,
     };
@@ -85,10 +98,13 @@ pub(crate) async fn replace(
     let Versioned { value: mut source, revision } = deps.find_source(&id).await?;
     wanted.check(revision)?;
     let provider = provider_of(&source)?;
-    let Checked { name, secrets, settings, status, provider: _ } = body.check(provider)?;
+    let Checked { name, secrets, settings, status, api_credential, provider: _ } = body.check(provider)?;
     let now = deps.clock.now();
     if let Some(secrets) = secrets {
         source.secrets = deps.seal_all(&source.id, secrets, now).await?;
+    }
+    if let Some(given) = api_credential {
+        source.api_credential = deps.seal_credential(&source.id, given, now).await?;
     }
     source = Source { name, settings, status, updated_at: now, ..source };
     let revision = deps.store.replace_config(&source, revision).await.map_err(|e| lost(e, &wanted))?;
@@ -137,6 +153,10 @@ impl Deps {
             webhook_url: format!("{}/webhooks/{}", self.public_url, source.id),
             secrets: source.secrets.iter().map(SecretView::from).collect(),
             settings: source.settings.clone(),
+            api_credential: source.api_credential.as_ref().map(|credential| CredentialView {
+                hint: credential.hint.clone(),
+                created_at: credential.created_at,
+            }),
             created_at: source.created_at,
             updated_at: source.updated_at,
         }
@@ -157,6 +177,18 @@ impl Deps {
             sealed.push(self.seal(owner, secret, now).await?);
         }
         Ok(sealed)
+    }
+
+    async fn seal_credential(
+        &self,
+        owner: &SourceId,
+        credential: Option<SecretText>,
+        now: Timestamp,
+    ) -> Result<Option<SealedSecret>, Problem> {
+        match credential {
+            Some(text) => Ok(Some(self.seal(owner, &text, now).await?)),
+            None => Ok(None),
+        }
     }
 
     pub(crate) async fn seal(

@@ -1,17 +1,20 @@
-//! Once a minute: queues the deliveries whose time has come.
+//! Once a minute: queues the deliveries whose time has come, then goes on with the replays.
 //!
 //! **Guarantee:** an entry leaves the due-index only when its delivery is written again, with the outcome of the
 //! attempt. What is queued here is moved to a later time first of all *after* the queue has confirmed it: a
 //! crash in between queues it twice, and the dispatcher recognises the second by its number. If the queued
 //! message is lost, the entry comes up again.
+//!
+//! Replays come after what is due, and take their steps in turn ([`replay`]): none waits for another to end.
 
 use domain::{Delivery, DeliveryId, DeliveryStatus};
 use futures::future::try_join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, Clock, Settings};
 use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
+use replay::{Step, StepError};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use store::{DUE_SHARDS, Due, Store, StoreError};
 
@@ -22,6 +25,10 @@ const MAX_RUN: SignedDuration = SignedDuration::from_secs(45);
 /// When an entry comes up again if nothing becomes of its message: longer than the message can wait behind a
 /// slow endpoint's others in the ordinary case.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
+/// Replays get no more of a run than this, and nothing where what is due has used it up.
+const MAX_REPLAYING: SignedDuration = SignedDuration::from_secs(20);
+/// Replays that are gone on with in one run; the REST API takes fewer at a time.
+const MAX_REPLAYS: usize = 100;
 
 #[derive(Debug)]
 pub struct Deps {
@@ -34,6 +41,8 @@ pub struct Deps {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     pub queued: usize,
+    /// Steps of replays that were taken.
+    pub replay_steps: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +51,12 @@ pub enum SweepError {
     Store(#[from] StoreError),
     #[error("due deliveries could not be queued")]
     Queue(#[from] QueueError),
+    #[error("replays could not go on: {failed} of them")]
+    Replay {
+        failed: usize,
+        #[source]
+        first: StepError,
+    },
 }
 
 impl Deps {
@@ -55,7 +70,7 @@ impl Deps {
     }
 }
 
-/// Drains all shards.
+/// Drains all shards, then goes on with the replays.
 pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
     let started = deps.clock.now();
     let mut swept = Swept::default();
@@ -69,7 +84,41 @@ pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
             }
         }
     }
+    swept.replay_steps = replay(deps, started + MAX_RUN).await?;
     Ok(swept)
+}
+
+/// Takes steps of all running replays in turn, until each is over or has filled its minute. One that fails is left to
+/// the next run and keeps no other from going on.
+async fn replay(deps: &Deps, run_ends_at: Timestamp) -> Result<usize, SweepError> {
+    let ends_at = run_ends_at.min(deps.clock.now() + MAX_REPLAYING);
+    let (mut running, mut taken, mut errors) = (VecDeque::new(), 0, Vec::new());
+    for id in deps.store.running_replays(MAX_REPLAYS).await? {
+        match deps.store.replay(&id).await {
+            Ok(found) => running.extend(found),
+            Err(error) => errors.push(StepError::from(error)),
+        }
+    }
+    while let Some(next) = running.pop_front().filter(|_| deps.clock.now() < ends_at) {
+        let id = next.value.id.clone();
+        match replay::step(&deps.store, &deps.deliveries, next, deps.clock.now()).await {
+            Ok(Step::Moved(moved)) => {
+                taken += 1;
+                running.push_back(moved);
+            }
+            Ok(Step::Over(over)) => {
+                taken += 1;
+                tracing::info!(replay = %id, status = ?over.value.status, sent = over.value.sent, "a replay is over");
+            }
+            Ok(Step::Resting | Step::Lost) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    let failed = errors.len();
+    match errors.into_iter().next() {
+        Some(first) => Err(SweepError::Replay { failed, first }),
+        None => Ok(taken),
+    }
 }
 
 async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {

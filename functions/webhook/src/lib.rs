@@ -1,27 +1,40 @@
-//! Receives the providers' webhooks: `POST /webhooks/{source_id}`.
+//! Receives the providers' webhooks: `POST /webhooks/{source_id}`. `GET` answers a provider that asks first whether
+//! the address is ours (Braintree).
 //!
 //! **Guarantee:** a 2xx answer means that the request was proven genuine and that SQS has confirmed it. Nothing
-//! is queued that no scheme has verified; if the queue fails the answer is 503, and the provider tries again.
+//! is queued that no scheme has verified; if the queue fails the answer is 503, and the provider tries again. What is
+//! refused for a reason that a corrected source could mend is kept in quarantine.
 //!
-//! Order: size → source → signature and its age → can it be read at all → queue.
-
-mod source;
+//! Order: size → source → signature and its age → can it be read at all → queue. Each answer is counted:
+//!
+//! | what arrives | answer | code | counted as | kept |
+//! | --- | --- | --- | --- | --- |
+//! | genuine, readable | the provider's own 2xx | | accepted | |
+//! | more than 512 KiB | 413 | `payload_too_large` | `too_large`, without a provider | |
+//! | for a source that is not there, or disabled | 404 | `not_found` | `unknown_source`, without a provider | |
+//! | no signature, a malformed or repeated one, of another secret or body, too old, from the future, … | 401 | `signature_rejected` | [`providers::Rejection::code`] | yes |
+//! | what can't be judged because the provider's certificate, key or API is out of reach | 503 | `unavailable` | `evidence_unavailable` | yes |
+//! | genuine, but it can't be read: not UTF-8, nested too deep, an entity in XML, no id, … | 400 | `malformed_webhook` | `malformed_webhook` | yes |
+//! | genuine, but noise that does not compress to 360 KiB | 413 | `payload_too_large` | `too_large` | |
+//! | genuine, but SQS does not answer | 503 | `unavailable` | `queue_unavailable` | |
+//! | anything while the table or KMS does not answer | 503 | `unavailable` | `source_unavailable`, without a provider | |
+//! | `GET`, for a provider that asks nothing | 405 | `method_not_allowed` | `method_not_allowed` | |
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use domain::SourceId;
 use http::{Code, Problem};
-use jiff::{SignedDuration, Timestamp};
-use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
-use providers::{Rejection, Verified};
-use queue::{EventMessage, Outgoing, Queue};
-use source::{Found, LoadError, LoadedSource};
+use intake::{Counters, Intake, Judged, LoadError, Refusal};
+use jiff::SignedDuration;
+use platform::{Aws, Clock, Entropy, Metrics, Settings, Vault};
+use providers::Rejection;
+use queue::Queue;
+use relay::{Client, EgressPolicy};
 use std::sync::Arc;
-use std::time::Duration;
 use store::Store;
 
 /// The largest body that is taken, in bytes. Providers' events are a few KiB; SQS takes 1 MiB.
@@ -31,61 +44,38 @@ pub const MAX_BODY_BYTES: usize = 512 * 1024;
 /// rejects is checked again with a fresh one. A source that was deleted or disabled is taken for that long.
 pub const SOURCE_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Requests that no cached secret matches read the source again. Between two such reads of one source lies at
-/// least this time, so that a flood of forged requests does not become a flood of reads.
-const RELOAD_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
-
 #[derive(Debug)]
 pub struct Deps {
-    pub store: Store,
-    pub events: Queue,
-    pub vault: Vault,
+    pub intake: Intake,
     pub clock: Clock,
     pub entropy: Entropy,
-    pub sources: Cache<SourceId, Arc<LoadedSource>>,
-    pub reloads: Cache<SourceId, ()>,
 }
 
 impl Deps {
-    /// `source_max_age`: how long a source may be kept.
-    pub fn new(
-        store: Store,
-        events: Queue,
-        vault: Vault,
-        clock: Clock,
-        entropy: Entropy,
-        source_max_age: SignedDuration,
-    ) -> Self {
-        Self {
-            store,
-            events,
-            vault,
-            sources: Cache::new(clock.clone(), source_max_age),
-            reloads: Cache::new(clock.clone(), RELOAD_INTERVAL),
-            clock,
-            entropy,
-        }
-    }
-
     pub fn from_settings(settings: &mut Settings) -> Self {
         let aws = Aws::from_settings(settings);
-        Self::new(
-            Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
-            Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
-            Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
-            Clock::system(),
-            Entropy::system(),
-            SOURCE_MAX_AGE,
-        )
+        let (clock, entropy) = (Clock::system(), Entropy::system());
+        let metrics = Metrics::stdout(settings.required("PAYRELAY_SERVICE"), clock.clone());
+        let parts = intake::Parts {
+            store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
+            events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
+            vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone()),
+            client: Client::new(EgressPolicy::strict(), intake::limits()),
+            counters: Counters::new(metrics),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        Self { intake: Intake::new(parts, SOURCE_MAX_AGE), clock, entropy }
     }
 }
 
 pub fn service(deps: Deps) -> Router {
     let entropy = deps.entropy.clone();
-    http::edge(
-        Router::new().route("/webhooks/{source_id}", post(receive)).with_state(Arc::new(deps)),
-        entropy,
-    )
+    let router = Router::new()
+        .route("/webhooks/{source_id}", post(receive))
+        .route("/webhooks/{source_id}", get(challenge))
+        .with_state(Arc::new(deps));
+    http::edge(router, entropy)
 }
 
 async fn receive(
@@ -93,36 +83,38 @@ async fn receive(
     Path(source_id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let (intake, counters) = (&deps.intake, deps.intake.counters());
     let received_at = deps.clock.now();
     let (parts, body) = request.into_parts();
-    let body = read_body(&parts, body).await?;
-    let source_id: SourceId = source_id.parse().map_err(|_| unknown_source())?;
-    let found =
-        source::find(&deps.store, &deps.vault, &deps.sources, &source_id).await.map_err(to_problem)?;
-    let (source, verified) = verify(&deps, &source_id, found, &parts, &body, received_at).await?;
-    // Read once already now, so that the provider learns what can't be read. The consumer reads it for good.
-    verified.notifications(&source.source.settings).map_err(|malformed| {
-        tracing::warn!(source = %source_id, reason = %malformed, "a genuine webhook can't be read");
-        Problem::new(Code::MalformedWebhook, malformed.to_string())
-    })?;
-    if !store::is_storable(&body) {
-        return Err(Problem::new(
-            Code::PayloadTooLarge,
-            "The webhook is genuine, but its body does not compress to what an event can hold (360 KiB).",
-        ));
-    }
-    let accepted = source.provider.accepted();
-    let (meta, body) = verified.into_parts();
-    let message = EventMessage {
-        source: source_id.clone(),
-        provider: source.provider.id().to_owned(),
-        received_at,
-        settings: source.source.settings.clone(),
-        meta,
-        body,
+    let body = read_body(&parts, body).await.inspect_err(|_| counters.rejected(None, "too_large"))?;
+    let source_id: SourceId = source_id.parse().map_err(|_| deps.not_loaded(LoadError::Unknown))?;
+    let (url, headers) = (url(&parts), headers(&parts));
+    let request =
+        providers::Request { method: parts.method.as_str(), url: &url, headers: &headers, body: &body };
+    let found = intake.source(&source_id).await.map_err(|error| deps.not_loaded(error))?;
+    let judged = intake.judge(found, &request, received_at).await;
+    let Judged { source, outcome } = judged.map_err(|error| deps.not_loaded(error))?;
+    let provider = source.provider();
+    let genuine = match outcome {
+        Ok(genuine) => genuine,
+        Err(refusal) => {
+            let code = refusal.code();
+            let reason = reason(&refusal);
+            tracing::warn!(source = %source_id, provider = provider.id(), code, reason, "a webhook was rejected");
+            counters.rejected(Some(provider.id()), code);
+            // What does not fit into an event can't be mended.
+            if refusal != Refusal::TooLarge {
+                intake.quarantine(&source, &request, received_at, code).await;
+            }
+            return Err(refused(&refusal));
+        }
     };
-    let outgoing = Outgoing { body: message.encode(), delay: Duration::ZERO, group: source_id.to_string() };
-    deps.events.send(outgoing).await.map_err(Problem::unavailable)?;
+    intake.enqueue(genuine).await.map_err(|error| {
+        counters.rejected(Some(provider.id()), "queue_unavailable");
+        Problem::unavailable(error)
+    })?;
+    counters.accepted(provider.id());
+    let accepted = provider.accepted();
     let status = StatusCode::from_u16(accepted.status).map_err(Problem::internal)?;
     let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(accepted.content_type))];
     Ok(if accepted.body.is_empty() {
@@ -130,6 +122,38 @@ async fn receive(
     } else {
         (status, content_type, accepted.body).into_response()
     })
+}
+
+/// Some providers ask, when an address is set up, for a proof that whoever answers there has the secret. Nothing is
+/// recorded of that.
+async fn challenge(
+    State(deps): State<Arc<Deps>>,
+    Path(source_id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let source_id: SourceId = source_id.parse().map_err(|_| deps.not_loaded(LoadError::Unknown))?;
+    let found = deps.intake.source(&source_id).await.map_err(|error| deps.not_loaded(error))?;
+    let source = found.source;
+    let (url, headers) = (url(&parts), headers(&parts));
+    let request =
+        providers::Request { method: parts.method.as_str(), url: &url, headers: &headers, body: &[] };
+    let secrets = source.secrets(deps.clock.now());
+    let provider = source.provider();
+    match provider.answer_challenge(&request, &secrets, source.settings()) {
+        Some(Ok(answer)) => Ok(answer.into_response()),
+        Some(Err(rejection)) => {
+            let code = rejection.code();
+            tracing::warn!(source = %source_id, provider = provider.id(), code, "a challenge was rejected");
+            deps.intake.counters().rejected(Some(provider.id()), code);
+            Err(refused(&Refusal::Rejected(rejection)))
+        }
+        None => {
+            deps.intake.counters().rejected(Some(provider.id()), "method_not_allowed");
+            Err(Problem::new(Code::MethodNotAllowed, "This source's provider sends its webhooks with POST.")
+                .with_header(header::ALLOW, HeaderValue::from_static("POST")))
+        }
+    }
 }
 
 async fn read_body(parts: &Parts, body: Body) -> Result<Vec<u8>, Problem> {
@@ -142,60 +166,58 @@ async fn read_body(parts: &Parts, body: Body) -> Result<Vec<u8>, Problem> {
     read.map(Vec::from).map_err(|_| too_large())
 }
 
-/// What a cached source rejects is checked once more with the source as it is now: a secret that was rotated in
-/// the last minute works at once.
-async fn verify(
-    deps: &Deps,
-    source_id: &SourceId,
-    found: Found,
-    parts: &Parts,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<(Arc<LoadedSource>, Verified), Problem> {
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect();
-    let url = url(parts);
-    let request = providers::Request { method: parts.method.as_str(), url: &url, headers: &headers, body };
-    let check = |source: &LoadedSource| -> Result<Verified, Rejection> {
-        source.provider.verify(&request, &source.secrets(now), &source.source.settings, now)
-    };
-    let rejection = match check(&found.source) {
-        Ok(verified) => return Ok((found.source, verified)),
-        Err(rejection) => rejection,
-    };
-    if found.cached && deps.reloads.get(source_id).is_none() {
-        deps.reloads.insert(source_id.clone(), ());
-        let fresh =
-            source::load(&deps.store, &deps.vault, &deps.sources, source_id).await.map_err(to_problem)?;
-        if let Ok(verified) = check(&fresh) {
-            return Ok((fresh, verified));
-        }
-    }
-    let provider = found.source.provider.id();
-    tracing::warn!(source = %source_id, provider, code = rejection.code(), "a webhook was rejected");
-    Err(Problem::new(Code::SignatureRejected, rejection.to_string()))
+fn headers(parts: &Parts) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
+
+/// Marks, as an extension of the request, that it came over plain http, which only the local stack serves. Not a
+/// header: those are the sender's to write.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainHttp;
 
 /// The address that the provider called, for those that sign it.
 fn url(parts: &Parts) -> String {
+    let scheme = if parts.extensions.get::<PlainHttp>().is_some() { "http" } else { "https" };
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    format!("https://{host}{path}")
+    format!("{scheme}://{host}{path}")
 }
 
-fn to_problem(error: LoadError) -> Problem {
-    match error {
-        LoadError::Unknown => unknown_source(),
-        LoadError::Store(error) => error.into(),
-        LoadError::Vault(error) => error.into(),
+impl Deps {
+    fn not_loaded(&self, error: LoadError) -> Problem {
+        let (reason, problem) = match error {
+            LoadError::Unknown => {
+                ("unknown_source", Problem::new(Code::NotFound, "There is no active source by this id."))
+            }
+            LoadError::Store(error) => ("source_unavailable", error.into()),
+            LoadError::Vault(error) => ("source_unavailable", error.into()),
+        };
+        self.intake.counters().rejected(None, reason);
+        problem
     }
 }
 
-fn unknown_source() -> Problem {
-    Problem::new(Code::NotFound, "There is no active source by this id.")
+fn refused(refusal: &Refusal) -> Problem {
+    let code = match refusal {
+        Refusal::Rejected(Rejection::EvidenceUnavailable) => Code::Unavailable,
+        Refusal::Rejected(_) => Code::SignatureRejected,
+        Refusal::Malformed(_) => Code::MalformedWebhook,
+        Refusal::TooLarge => Code::PayloadTooLarge,
+    };
+    Problem::new(code, reason(refusal))
+}
+
+/// Quotes nothing of the request.
+fn reason(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Rejected(rejection) => rejection.to_string(),
+        Refusal::Malformed(malformed) => malformed.to_string(),
+        Refusal::TooLarge => {
+            "The webhook is genuine, but its body does not compress to what an event can hold (360 KiB)."
+                .to_owned()
+        }
+    }
 }
 
 fn too_large() -> Problem {

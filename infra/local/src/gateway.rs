@@ -23,9 +23,9 @@ pub(crate) fn router(functions: Functions) -> Router {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| is_below(path, prefix));
         let function = if begins(&["/webhooks"]) {
             &functions.webhook
-        } else if begins(&["/v1/endpoints", "/v1/deliveries"]) {
+        } else if begins(&["/v1/endpoints", "/v1/deliveries", "/v1/replays"]) {
             &functions.endpoints_api
-        } else if begins(&["/v1/sources", "/v1/api-keys"]) {
+        } else if begins(&["/v1/sources", "/v1/quarantine", "/v1/api-keys"]) {
             &functions.sources_api
         } else {
             &functions.payments_api

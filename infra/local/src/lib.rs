@@ -14,5 +14,5 @@ pub mod sqs;
 mod stack;
 
 pub use engines::Storage;
-pub use mapping::Mapping;
+pub use mapping::{Letter, Mapping};
 pub use stack::{Options, Running, Stack, loopback_egress};

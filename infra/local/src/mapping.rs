@@ -8,6 +8,13 @@ use std::collections::HashSet;
 /// Lambda's default for standard queues.
 const BATCH_SIZE: i32 = 10;
 
+/// A message in a dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    pub reason: Option<String>,
+    pub body: String,
+}
+
 /// Takes batches from one queue.
 #[derive(Debug, Clone)]
 pub struct Mapping {
@@ -53,10 +60,19 @@ impl Mapping {
 
     /// Takes up to ten messages and gives the reasons that they carry.
     pub async fn receive_reasons(&self) -> Result<Vec<String>> {
+        Ok(self.receive_letters().await?.into_iter().filter_map(|letter| letter.reason).collect())
+    }
+
+    /// Takes up to ten dead letters.
+    pub async fn receive_letters(&self) -> Result<Vec<Letter>> {
         let reason = |message: &Message| {
             message.message_attributes().and_then(|all| all.get("reason")?.string_value().map(str::to_owned))
         };
-        Ok(self.receive(0).await?.iter().filter_map(reason).collect())
+        let letter = |message: &Message| Letter {
+            reason: reason(message),
+            body: message.body().unwrap_or_default().to_owned(),
+        };
+        Ok(self.receive(0).await?.iter().map(letter).collect())
     }
 
     async fn receive(&self, wait_seconds: i32) -> Result<Vec<Message>> {

@@ -4,13 +4,13 @@ use crate::engines::{Engines, Storage};
 use crate::gateway::{self, Functions};
 use crate::mapping::Mapping;
 use anyhow::Result;
-use axum::Router;
+use axum::{Extension, Router};
 use data_encoding::HEXLOWER;
-use domain::RetrySchedule;
+use intake::{Counters, Intake};
 use jiff::SignedDuration;
-use platform::{Aws, Cache, Clock, Entropy, HttpClient, SecretText, Vault};
+use platform::{Aws, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault};
 use queue::{MAX_RECEIVE_COUNT, Queue};
-use relay::{Client, EgressPolicy, Limits};
+use relay::{Client, Detours, EgressPolicy, Limits};
 use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::sync::Arc;
@@ -25,16 +25,20 @@ const EVENTS_QUEUE: &str = "events";
 const EVENTS_DLQ: &str = "events-dlq";
 const DELIVERIES_QUEUE: &str = "deliveries";
 const DELIVERIES_DLQ: &str = "deliveries-dlq";
+const FETCHES_QUEUE: &str = "fetches";
+const FETCHES_DLQ: &str = "fetches-dlq";
 
 /// Seconds; as in the template.
 const EVENTS_VISIBILITY_SECONDS: &str = "180";
 const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
+const FETCHES_VISIBILITY_SECONDS: &str = "360";
 
 /// A new message ends the wait at once; this only bounds how long a stop takes.
 const POLL_SECONDS: i32 = 1;
 /// Batches that are handled side by side: a slow endpoint holds up the batch that it is in.
 const CONSUMERS: usize = 2;
 const DISPATCHERS: usize = 8;
+const FETCHERS: usize = 1;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// After an engine refused a call, so that a loop does not spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
@@ -47,6 +51,10 @@ pub struct Options {
     pub public_url: String,
     pub admin_key: SecretText,
     pub egress: EgressPolicy,
+    /// Stand-ins for the hosts of providers' APIs.
+    pub detours: Detours,
+    /// The certificates, in DER, that a provider's chain may end in, instead of those of the web.
+    pub roots: Option<Vec<Vec<u8>>>,
     pub clock: Clock,
     /// How long the functions keep configuration. On AWS it is [`Options::DEPLOYED_MAX_AGE`]; on one machine a
     /// read costs nothing, and the next request is to see every change.
@@ -66,6 +74,8 @@ impl Options {
             public_url: "http://payrelay.test".to_owned(),
             admin_key,
             egress: loopback_egress(),
+            detours: Detours::default(),
+            roots: None,
             clock,
             config_max_age: SignedDuration::ZERO,
             http_client: None,
@@ -85,19 +95,34 @@ pub struct Stack {
     pub vault: Vault,
     pub sqs: crate::sqs::Sqs,
     pub clock: Clock,
+    /// What was counted of webhooks.
+    pub counters: Counters,
     pub consumer: consumer::Deps,
     pub dispatcher: dispatcher::Deps,
+    pub fetcher: fetcher::Deps,
     pub sweeper: sweeper::Deps,
     pub events: Mapping,
     pub deliveries: Mapping,
+    pub fetches: Mapping,
     pub events_dead_letters: Mapping,
+    pub fetches_dead_letters: Mapping,
     router: Router,
     _engines: Engines,
 }
 
 impl Stack {
     pub async fn open(options: Options) -> Result<Self> {
-        let Options { storage, public_url, admin_key, egress, clock, config_max_age, http_client } = options;
+        let Options {
+            storage,
+            public_url,
+            admin_key,
+            egress,
+            detours,
+            roots,
+            clock,
+            config_max_age,
+            http_client,
+        } = options;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
         // Nobody can hold a message yet: who did was killed with the process before.
@@ -120,6 +145,7 @@ impl Stack {
         let consumer = consumer::Deps {
             store: store.clone(),
             deliveries: deliveries.clone(),
+            fetches: queue(FETCHES_QUEUE),
             dead_letters: queue(EVENTS_DLQ),
             endpoints: Cache::new(clock.clone(), config_max_age),
         };
@@ -131,21 +157,43 @@ impl Stack {
             vault: vault.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-            schedule: RetrySchedule::default(),
             targets: Cache::new(clock.clone(), config_max_age),
+        };
+        let fetcher = fetcher::Deps {
+            store: store.clone(),
+            vault: vault.clone(),
+            client: Client::new(egress.clone(), fetcher::limits()).with_detours(detours.clone()),
+            events: queue(EVENTS_QUEUE),
+            fetches: queue(FETCHES_QUEUE),
+            dead_letters: queue(FETCHES_DLQ),
+            clock: clock.clone(),
+            accounts: Cache::new(clock.clone(), config_max_age),
+            spacing: fetcher::SPACING,
         };
         let sweeper =
             sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };
         let admin_key_hash = HEXLOWER.encode(&Sha256::digest(admin_key.expose().as_bytes()));
+        let counters = Counters::new(Metrics::in_memory(clock.clone()));
+        // One for each function that has one on AWS.
+        let intake = |source_max_age| {
+            let parts = intake::Parts {
+                store: store.clone(),
+                events: queue(EVENTS_QUEUE),
+                vault: vault.clone(),
+                client: Client::new(egress.clone(), intake::limits()).with_detours(detours.clone()),
+                counters: counters.clone(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            };
+            Intake::new(parts, source_max_age).with_roots(roots.clone())
+        };
+        let (received, verified_again) = (intake(config_max_age), intake(SignedDuration::ZERO));
         let functions = Functions {
-            webhook: webhook::service(webhook::Deps::new(
-                store.clone(),
-                queue(EVENTS_QUEUE),
-                vault.clone(),
-                clock.clone(),
-                entropy.clone(),
-                config_max_age,
-            )),
+            webhook: webhook::service(webhook::Deps {
+                intake: received,
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            }),
             payments_api: payments_api::service(payments_api::Deps::new(
                 store.clone(),
                 &admin_key_hash,
@@ -164,6 +212,7 @@ impl Stack {
             sources_api: sources_api::service(sources_api::Deps::new(
                 store.clone(),
                 vault.clone(),
+                verified_again,
                 &public_url,
                 &admin_key_hash,
                 clock.clone(),
@@ -175,12 +224,16 @@ impl Stack {
             vault,
             sqs: engines.sqs.clone(),
             clock,
+            counters,
             consumer,
             dispatcher,
+            fetcher,
             sweeper,
             events: mapping(EVENTS_QUEUE),
             deliveries: mapping(DELIVERIES_QUEUE),
+            fetches: mapping(FETCHES_QUEUE),
             events_dead_letters: mapping(EVENTS_DLQ),
+            fetches_dead_letters: mapping(FETCHES_DLQ),
             router: gateway::router(functions),
             _engines: engines,
         })
@@ -201,6 +254,11 @@ impl Stack {
         self.deliveries.poll(0, async |batch| dispatcher::handle(&self.dispatcher, batch).await).await
     }
 
+    /// Hands one batch of questions to the fetcher. Gives the number of messages taken.
+    pub async fn fetch(&self) -> Result<usize> {
+        self.fetches.poll(0, async |batch| fetcher::handle(&self.fetcher, batch).await).await
+    }
+
     async fn consume_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
         self.events
             .poll(wait_seconds, async |batch| consumer::handle(&self.consumer, batch).await)
@@ -215,14 +273,21 @@ impl Stack {
             .map(drop)
     }
 
+    async fn fetch_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
+        self.fetches
+            .poll(wait_seconds, async |batch| fetcher::handle(&self.fetcher, batch).await)
+            .await
+            .map(drop)
+    }
+
     async fn sweep(self: Arc<Self>) -> Result<()> {
         sweeper::handle(&self.sweeper).await?;
         Ok(())
     }
 
-    /// Consumes and dispatches until both queues have nothing to give at this moment.
+    /// Consumes, asks the providers and dispatches until no queue has anything to give at this moment.
     pub async fn settle(&self) -> Result<()> {
-        while self.consume().await? + self.dispatch().await? > 0 {}
+        while self.consume().await? + self.fetch().await? + self.dispatch().await? > 0 {}
         Ok(())
     }
 
@@ -231,11 +296,17 @@ impl Stack {
         Ok((self.sqs.depth(EVENTS_DLQ)?.visible, self.sqs.depth(DELIVERIES_DLQ)?.visible))
     }
 
+    /// How many questions to the providers were given up.
+    pub fn fetches_dead_letter_count(&self) -> Result<u64> {
+        Ok(self.sqs.depth(FETCHES_DLQ)?.visible)
+    }
+
     /// Serves requests on `listener`, polls the queues and sweeps, until it is stopped.
     pub fn start(self: &Arc<Self>, listener: TcpListener) -> Running {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let server = axum::serve(listener, self.router()).with_graceful_shutdown(until(stopped.clone()));
+        let router = self.router().layer(Extension(webhook::PlainHttp));
+        let server = axum::serve(listener, router).with_graceful_shutdown(until(stopped.clone()));
         tasks.spawn(async move {
             if let Err(error) = server.await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server stopped");
@@ -251,6 +322,12 @@ impl Stack {
             let stack = Arc::clone(self);
             tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
                 Arc::clone(&stack).dispatch_for(POLL_SECONDS)
+            }));
+        }
+        for _ in 0..FETCHERS {
+            let stack = Arc::clone(self);
+            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
+                Arc::clone(&stack).fetch_for(POLL_SECONDS)
             }));
         }
         let stack = Arc::clone(self);
@@ -301,6 +378,7 @@ fn create_queues(engines: &Engines) -> Result<()> {
     for (queue, dead_letters, visibility) in [
         (EVENTS_QUEUE, EVENTS_DLQ, EVENTS_VISIBILITY_SECONDS),
         (DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
+        (FETCHES_QUEUE, FETCHES_DLQ, FETCHES_VISIBILITY_SECONDS),
     ] {
         engines.sqs.create_queue(dead_letters, &[("MessageRetentionPeriod", "1209600")])?;
         let redrive = format!(

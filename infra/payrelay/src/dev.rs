@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use local::{Options, Stack, Storage, loopback_egress};
 use platform::{Clock, Entropy, SecretText};
-use relay::EgressPolicy;
+use relay::{Detours, EgressPolicy};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +56,8 @@ impl Dev {
             public_url: url.clone(),
             admin_key: admin_key.clone(),
             egress,
+            detours: Detours::default(),
+            roots: None,
             clock: Clock::system(),
             config_max_age: SignedDuration::ZERO,
             http_client: None,

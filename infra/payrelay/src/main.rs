@@ -2,6 +2,7 @@
 
 mod demo;
 mod dev;
+mod simulate;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -20,6 +21,8 @@ struct Cli {
 enum Command {
     /// Runs the whole of Payrelay on this machine, without an AWS account.
     Dev(dev::Dev),
+    /// Sends webhooks of any provider to a source, signed as the provider signs them.
+    Simulate(simulate::Simulate),
 }
 
 fn main() -> Result<()> {
@@ -32,5 +35,6 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.command {
         Command::Dev(dev) => runtime.block_on(dev.run()),
+        Command::Simulate(simulate) => runtime.block_on(simulate.run()),
     }
 }

@@ -1,176 +1,52 @@
 //! Providers, simulated: webhooks in the shape of each provider, signed as it signs.
 //!
-//! For the demo, the journeys and the benches. That the signatures are right is not taken from here: the golden
-//! vectors and the deployed test hold verification against the providers' own SDKs.
+//! For the demo, the journeys, load, fuzzing and `payrelay simulate`. A [`Simulator`] is one provider's account: its
+//! scripts (`stories/<provider>.json`) tell lives of payments as far as the provider's events can tell them, `sign`
+//! reads the provider's [`providers::scheme::Scheme`] in reverse, and [`Simulator::traffic`] adds what the internet
+//! adds: repeats, new tries, another order. [`Stripe`], [`Adyen`] and [`StandardWebhooks`] make single events for tests
+//! that tell their own story.
+//!
+//! **Guarantee:** the same secret, seed and times give the same bytes; nothing here reads a clock or entropy. Plaid's
+//! signature is the exception: ECDSA takes random numbers.
+//!
+//! That the signatures are right is not taken from here: a signer that reads the same table as the verifier repeats its
+//! mistakes. The golden vectors and `tests/sdk` hold both against the providers' own SDKs.
 
-use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
-use relay::SigningSecret;
-use serde_json::{Value, json};
-use sha2::Sha256;
+mod coded;
+mod events;
+mod fill;
+mod form;
+mod keys;
+mod random;
+mod script;
+mod secret;
+mod sign;
+mod simulator;
+
+pub use events::{Adyen, AdyenItem, StandardWebhooks, Stripe};
+pub use script::Outcome;
+pub use sign::CannotSign;
+pub use simulator::{Message, Simulator};
 
 /// A webhook, ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     pub provider: &'static str,
+    /// What the provider appends to the address, without the question mark; mostly empty.
+    pub query: String,
+    pub content_type: &'static str,
+    /// All but `content-type`.
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
 }
 
-/// Signs by <https://docs.stripe.com/webhooks#verify-manually>.
-#[derive(Debug)]
-pub struct Stripe {
-    secret: String,
-}
-
-impl Stripe {
-    pub fn new(random: [u8; 16]) -> Self {
-        Self { secret: format!("whsec_{}", HEXLOWER.encode(&random)) }
+impl Webhook {
+    fn json(provider: &'static str, headers: Vec<(&'static str, String)>, body: String) -> Self {
+        Self { provider, query: String::new(), content_type: "application/json", headers, body }
     }
 
-    /// As the dashboard shows it.
-    pub fn secret(&self) -> &str {
-        &self.secret
+    /// The address to call, given the one that the provider was told.
+    pub fn address(&self, url: &str) -> String {
+        if self.query.is_empty() { url.to_owned() } else { format!("{url}?{}", self.query) }
     }
-
-    pub fn event(
-        &self,
-        id: &str,
-        event_type: &str,
-        created: Timestamp,
-        object: &Value,
-        signed_at: Timestamp,
-    ) -> Webhook {
-        let event = json!({
-            "id": id,
-            "object": "event",
-            "api_version": "2025-04-30.basil",
-            "created": created.as_second(),
-            "data": { "object": object },
-            "livemode": false,
-            "pending_webhooks": 1,
-            "request": { "id": "req_8GknGVjaPItZiK", "idempotency_key": null },
-            "type": event_type,
-        });
-        self.sign(event.to_string(), signed_at)
-    }
-
-    pub fn sign(&self, body: String, signed_at: Timestamp) -> Webhook {
-        let t = signed_at.as_second();
-        let signature = HEXLOWER.encode(&hmac_sha256(self.secret.as_bytes(), &format!("{t}.{body}")));
-        Webhook {
-            provider: "stripe",
-            headers: vec![("stripe-signature", format!("t={t},v1={signature}"))],
-            body,
-        }
-    }
-}
-
-/// Signs by <https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures/>.
-#[derive(Debug)]
-pub struct Adyen {
-    key: [u8; 32],
-}
-
-/// One item of an Adyen notification.
-#[derive(Debug, Clone)]
-pub struct AdyenItem<'a> {
-    pub psp_reference: &'a str,
-    /// Of the payment that a modification is about.
-    pub original_reference: Option<&'a str>,
-    pub merchant_reference: &'a str,
-    pub event_code: &'a str,
-    pub value: i64,
-    pub currency: &'a str,
-    pub success: bool,
-    pub event_date: Timestamp,
-}
-
-impl Adyen {
-    pub fn new(random: [u8; 32]) -> Self {
-        Self { key: random }
-    }
-
-    /// As the Customer Area shows it.
-    pub fn secret(&self) -> String {
-        HEXUPPER.encode(&self.key)
-    }
-
-    pub fn notification(&self, items: &[AdyenItem<'_>]) -> Webhook {
-        let items: Vec<Value> =
-            items.iter().map(|item| json!({ "NotificationRequestItem": self.item(item) })).collect();
-        let body = json!({ "live": "false", "notificationItems": items }).to_string();
-        Webhook { provider: "adyen", headers: Vec::new(), body }
-    }
-
-    fn item(&self, item: &AdyenItem<'_>) -> Value {
-        const MERCHANT: &str = "PayrelayDemo";
-        let signed = [
-            item.psp_reference,
-            item.original_reference.unwrap_or_default(),
-            MERCHANT,
-            item.merchant_reference,
-            &item.value.to_string(),
-            item.currency,
-            item.event_code,
-            &item.success.to_string(),
-        ]
-        .join(":");
-        let mut body = json!({
-            "additionalData": { "hmacSignature": BASE64.encode(&hmac_sha256(&self.key, &signed)) },
-            "amount": { "currency": item.currency, "value": item.value },
-            "eventCode": item.event_code,
-            "eventDate": item.event_date.to_string(),
-            "merchantAccountCode": MERCHANT,
-            "merchantReference": item.merchant_reference,
-            "pspReference": item.psp_reference,
-            "success": item.success.to_string(),
-        });
-        if let Some(original) = item.original_reference {
-            body["originalReference"] = original.into();
-        }
-        body
-    }
-}
-
-/// Somebody who signs by <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
-#[derive(Debug)]
-pub struct StandardWebhooks {
-    secret: SigningSecret,
-}
-
-impl StandardWebhooks {
-    pub fn new(random: [u8; 32]) -> Self {
-        Self { secret: SigningSecret::generate(random) }
-    }
-
-    pub fn secret(&self) -> String {
-        self.secret.to_text()
-    }
-
-    pub fn event(
-        &self,
-        id: &str,
-        event_type: &str,
-        at: Timestamp,
-        data: &Value,
-        signed_at: Timestamp,
-    ) -> Webhook {
-        let body = json!({ "type": event_type, "timestamp": at.to_string(), "data": data }).to_string();
-        let secrets = std::slice::from_ref(&self.secret);
-        let signed = relay::signing::headers(id, signed_at.as_second(), body.as_bytes(), secrets, &[]);
-        let values = signed.expect("the id is plain text and there is a secret").map(|(_, value)| value);
-        let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
-        let text =
-            |value: &relay::HeaderValue| value.to_str().expect("ids, numbers and base64 are text").to_owned();
-        let headers = names.into_iter().zip(values.iter().map(text)).collect();
-        Webhook { provider: "standard_webhooks", headers, body }
-    }
-}
-
-fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
 }

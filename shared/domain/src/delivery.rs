@@ -1,6 +1,6 @@
 //! Deliveries and their attempts.
 
-use crate::{DeliveryId, EndpointId, EventId, EventType, serde_time, serde_time_option};
+use crate::{DeliveryId, EndpointId, EventId, EventType, ReplayId, serde_time, serde_time_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub enum DeliveryStatus {
     Pending,
     Succeeded,
     Retrying,
-    /// Every attempt of the schedule failed.
+    /// Every attempt of the schedule failed, or the endpoint asked for no more of them.
     Exhausted,
     /// Its endpoint was disabled or deleted.
     Canceled,
@@ -63,6 +63,9 @@ pub struct Attempt {
     /// Asked for through the API, beside the schedule.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
+    /// The replay that it was made for. A delivery that a replay brought into being names it at every attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayId>,
     /// The first 1 KiB of the answer's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_excerpt: Option<String>,
@@ -79,7 +82,7 @@ pub enum AttemptOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// No answer within the total time.
+    /// No answer within the endpoint's timeout.
     Timeout,
     ConnectTimeout,
     /// The name did not resolve.
@@ -91,6 +94,8 @@ pub enum FailureKind {
     Redirect,
     /// Any other status than 2xx.
     Status,
+    /// A status other than 2xx with `webhook-retry: no`: the endpoint does not want this delivery again.
+    Rejected,
     /// The name resolved to an address that deliveries must not reach.
     BlockedAddress,
     InvalidUrl,

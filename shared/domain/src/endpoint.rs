@@ -1,8 +1,11 @@
-//! Endpoints: client apps' URLs, with what they want and how it is signed.
+//! Endpoints: client apps' URLs, with what they want, in which form, and how it is signed.
 
-use crate::{EndpointId, EventType, EventTypePattern, SealedSecret, SourceId, serde_time};
+use crate::{
+    BodyFormat, Conditions, EndpointId, EventTypePattern, RetrySchedule, SealedSecret, SourceId, serde_time,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,11 +17,95 @@ pub enum EndpointStatus {
     Disabled,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a delivery's body is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointFormat {
     /// The Standard Webhooks payload.
+    #[default]
     Standard,
+    /// The same data as a CloudEvent in structured mode.
+    Cloudevents,
+    /// The provider's request as it came: body, content type and signature headers.
+    Raw,
+    /// The type and ids alone, for receivers that ask the REST API for the rest.
+    Thin,
+}
+
+/// How a `standard` body is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    #[default]
+    Json,
+    Xml,
+}
+
+impl Encoding {
+    fn is_json(&self) -> bool {
+        *self == Self::Json
+    }
+}
+
+/// A signature scheme of Standard Webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signing {
+    /// HMAC-SHA256 under a secret that both sides have.
+    V1,
+    /// ed25519: the receiver needs the public key alone.
+    V1a,
+}
+
+impl Signing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V1a => "v1a",
+        }
+    }
+}
+
+/// A signing secret of an endpoint: symmetric, or the private half of a key pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointSecret {
+    #[serde(flatten)]
+    pub sealed: SealedSecret,
+    /// `whpk_…`; absent for a symmetric secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+}
+
+impl EndpointSecret {
+    /// The scheme that it signs for.
+    pub fn signing(&self) -> Signing {
+        if self.public_key.is_some() { Signing::V1a } else { Signing::V1 }
+    }
+}
+
+/// Headers that the client wants on its deliveries. Their values may be credentials: sealed, all in one, because
+/// opening each by itself would be one call to KMS each.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomHeaders {
+    /// Sorted by name.
+    pub shown: Vec<HeaderHint>,
+    /// A JSON object from name to value, sealed. Opened by `platform` alone.
+    pub sealed: String,
+}
+
+impl std::fmt::Debug for CustomHeaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CustomHeaders").field("shown", &self.shown).finish_non_exhaustive()
+    }
+}
+
+/// What may be shown of a custom header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderHint {
+    /// In lower case.
+    pub name: String,
+    /// The last four characters of the value; empty for a short one.
+    pub hint: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,19 +116,72 @@ pub struct Endpoint {
     pub event_types: Vec<EventTypePattern>,
     /// Empty: all sources.
     pub sources: Vec<SourceId>,
+    /// What else must hold of the payload.
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub conditions: Conditions,
     pub format: EndpointFormat,
+    #[serde(default, skip_serializing_if = "Encoding::is_json")]
+    pub encoding: Encoding,
+    /// Not empty, sorted, and for each there is a secret.
+    #[serde(default = "v1_alone", skip_serializing_if = "is_v1_alone")]
+    pub signing: Vec<Signing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<CustomHeaders>,
+    /// Absent: the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_schedule: Option<RetrySchedule>,
+    #[serde(default = "default_timeout", skip_serializing_if = "is_default_timeout")]
+    pub timeout_seconds: u8,
     pub status: EndpointStatus,
-    pub secrets: Vec<SealedSecret>,
+    pub secrets: Vec<EndpointSecret>,
     #[serde(with = "serde_time")]
     pub created_at: Timestamp,
     #[serde(with = "serde_time")]
     pub updated_at: Timestamp,
 }
 
+/// How long an attempt may take, unless the endpoint says otherwise.
+pub const DEFAULT_TIMEOUT_SECONDS: u8 = 15;
+
+fn default_timeout() -> u8 {
+    DEFAULT_TIMEOUT_SECONDS
+}
+
+fn is_default_timeout(seconds: &u8) -> bool {
+    *seconds == DEFAULT_TIMEOUT_SECONDS
+}
+
+fn v1_alone() -> Vec<Signing> {
+    vec![Signing::V1]
+}
+
+fn is_v1_alone(signing: &[Signing]) -> bool {
+    signing == [Signing::V1]
+}
+
 impl Endpoint {
-    pub fn wants(&self, event_type: EventType, source: &SourceId) -> bool {
-        self.status != EndpointStatus::Disabled
-            && self.event_types.iter().any(|pattern| pattern.matches(event_type))
-            && (self.sources.is_empty() || self.sources.contains(source))
+    pub fn body_format(&self) -> BodyFormat {
+        match (self.format, self.encoding) {
+            (EndpointFormat::Standard, Encoding::Json) => BodyFormat::Standard,
+            (EndpointFormat::Standard, Encoding::Xml) => BodyFormat::StandardXml,
+            (EndpointFormat::Cloudevents, _) => BodyFormat::Cloudevents,
+            (EndpointFormat::Raw, _) => BodyFormat::Raw,
+            (EndpointFormat::Thin, _) => BodyFormat::Thin,
+        }
+    }
+
+    pub fn schedule(&self) -> RetrySchedule {
+        self.retry_schedule.clone().unwrap_or_default()
+    }
+
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.into())
+    }
+
+    /// The secrets that sign at `now`: those that have not expired, of the schemes that the endpoint uses.
+    pub fn active_secrets(&self, now: Timestamp) -> impl Iterator<Item = &EndpointSecret> {
+        self.secrets
+            .iter()
+            .filter(move |secret| secret.sealed.is_active(now) && self.signing.contains(&secret.signing()))
     }
 }

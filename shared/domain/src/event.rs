@@ -1,6 +1,9 @@
 //! Events: verified notifications as they are kept and shown.
 
-use crate::{EndpointId, EventId, Notification, PaymentId, SecretId, SourceId, Transition, serde_time};
+use crate::{
+    EndpointId, EventId, Notification, PaymentId, SecretId, SourceId, Transition, serde_time,
+    serde_time_option,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -51,11 +54,29 @@ event_types! {
     DisputeLost "dispute.lost" "A dispute was decided against the merchant.",
     SourceTest "source.test" "The provider's own test of the webhook.",
     ProviderOther "provider.other" "Something that is not about a payment.",
+    EndpointTest "endpoint.test" "Sent to one endpoint when its test is asked for; never recorded.",
     EndpointFailing "endpoint.failing" "Deliveries to an endpoint keep failing.",
     EndpointDisabled "endpoint.disabled" "An endpoint gets no more deliveries.",
     EndpointRecovered "endpoint.recovered" "An endpoint answers again.",
     DeliveryExhausted "delivery.exhausted" "A delivery failed at every try.",
     SourceSilent "source.silent" "A source has sent nothing for longer than usual.",
+}
+
+impl EventType {
+    /// Whether we raise it ourselves: no request of a provider's stands for it.
+    pub fn is_raised(self) -> bool {
+        matches!(
+            self,
+            Self::PaymentConflicted
+                | Self::PaymentDoubleLossRisk
+                | Self::EndpointTest
+                | Self::EndpointFailing
+                | Self::EndpointDisabled
+                | Self::EndpointRecovered
+                | Self::DeliveryExhausted
+                | Self::SourceSilent
+        )
+    }
 }
 
 impl fmt::Display for EventType {
@@ -103,6 +124,13 @@ pub enum IgnoredReason {
     NothingNew,
     /// It says nothing about a payment.
     NotAPayment,
+    /// Nothing proves what it says; the provider's API is being asked.
+    AwaitingConfirmation,
+    /// The provider's API does not know what it names.
+    UnknownToProvider,
+    /// Only the provider's API told which payment it is about, and ids rest on that: it is recorded with its payment
+    /// as an event of its own, with the same `provider_event_id`.
+    RecordedWithPayment,
 }
 
 /// One event as it is stored. What it did to its payment is part of it, so that the same notification can be
@@ -118,6 +146,9 @@ pub struct Event {
     #[serde(with = "serde_time")]
     pub received_at: Timestamp,
     pub verified_by: VerifiedBy,
+    /// When the provider's API confirmed it, if it did.
+    #[serde(with = "serde_time_option", default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
     /// The secret that verified it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretId>,
@@ -125,6 +156,9 @@ pub struct Event {
     /// What it did to its payment; absent for events that are not about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<Transition>,
+    /// Why it changes nothing as long as the provider's API has not confirmed it; absent for all other events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<IgnoredReason>,
     /// The endpoints that it was matched to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointId>,

@@ -6,6 +6,7 @@
 //! A payment, its events and their deliveries share the first 16 characters, the **partition**: one DynamoDB
 //! item collection per payment, found from any of the three ids without an index.
 
+use crate::Notification;
 use data_encoding::BASE32_DNSSEC as BASE32HEX_LOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -110,7 +111,33 @@ id!(/// One notification from a provider: derived from the source and the dedupe
 id!(/// One event for one endpoint: derived from both, and sent as `webhook-id`.
     DeliveryId, "delivery", "dlv_", 40);
 
-minted!(SourceId EndpointId SecretId ApiKeyId);
+id!(/// One order to send events again.
+    ReplayId, "replay", "rpl_", 26);
+id!(/// One test call of an endpoint, sent as `webhook-id`; nothing is stored under it.
+    TestId, "test", "tst_", 26);
+id!(/// One request that was refused and kept: its source's partition, then a UUIDv7.
+    QuarantineId, "quarantined request", "qrn_", 42);
+
+minted!(SourceId EndpointId SecretId ApiKeyId ReplayId TestId);
+
+impl QuarantineId {
+    /// `uuid` is a UUIDv7: the ids of a source sort by the time at which they were made. The partition is the
+    /// source's own, so that a request is read by its id alone, and all of a source's by one Query.
+    pub fn mint(source: &SourceId, uuid: [u8; 16]) -> Self {
+        let digest = hash("quarantine", &[source.as_str()]);
+        let own = BASE32HEX_LOWER.encode(&digest[..PARTITION_BYTES]);
+        Self(format!("{}{own}{}", Self::PREFIX, BASE32HEX_LOWER.encode(&uuid)))
+    }
+
+    pub fn partition(&self) -> &str {
+        partition(&self.0)
+    }
+
+    /// The partition of what `source` has in quarantine.
+    pub fn partition_of(source: &SourceId) -> String {
+        Self::mint(source, [0; 16]).partition().to_owned()
+    }
+}
 
 impl PaymentId {
     pub fn derive(source: &SourceId, provider_payment_id: &str) -> Self {
@@ -133,6 +160,13 @@ impl EventId {
     /// The id of a further notification under the same dedupe key whose content differs (`digest`).
     pub fn derive_conflicting(&self, digest: &str) -> Self {
         Self(derived(Self::PREFIX, partition(&self.0), &hash("conflict", &[&self.0, digest])))
+    }
+
+    /// Whether this is the id of `notification`, under its dedupe key or as one that contradicts an earlier one there.
+    pub fn is_of(&self, source: &SourceId, notification: &Notification) -> bool {
+        let payment = notification.provider_payment_id.as_deref().map(|id| PaymentId::derive(source, id));
+        let id = Self::derive(source, payment.as_ref(), &notification.dedupe_key);
+        *self == id || *self == id.derive_conflicting(&notification.digest())
     }
 
     /// The id of an event that we raise ourselves because of this one.
@@ -161,7 +195,7 @@ impl DeliveryId {
     }
 }
 
-/// Payment, event and delivery prefixes are four characters long.
+/// The prefixes of all ids with a partition are four characters long.
 fn partition(id: &str) -> &str {
     &id[4..4 + PARTITION_CHARS]
 }

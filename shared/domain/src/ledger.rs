@@ -126,6 +126,12 @@ impl Ledger {
         *self.unverified.entry(event.clone()).or_default() |= confirmed;
     }
 
+    /// The provider's API told the payment's state: what had been said without proof is settled. What is said without
+    /// proof after this waits for the next such call; this alone of the ledger depends on the order of arrival.
+    pub fn confirm_unverified(&mut self) {
+        self.unverified.values_mut().for_each(|confirmed| *confirmed = true);
+    }
+
     fn apply_fact(&mut self, said: &Said<'_>, fact: &Fact) {
         match fact {
             Fact::Operation { kind, id, state, amount, cause } => {

@@ -5,6 +5,7 @@
 //! idempotent: whatever the order of a payment's events, and however often each arrives, the state is the same.
 
 mod api_key;
+mod conditions;
 mod delivery;
 mod derived;
 mod endpoint;
@@ -14,28 +15,44 @@ mod ids;
 mod ledger;
 mod money;
 mod notification;
+mod payload;
 mod payment;
 mod register;
+mod replay;
 mod schedule;
+mod selection;
 mod source;
 mod time;
 mod view;
+pub mod xml;
 
 pub use api_key::{ApiKey, Scope};
+pub use conditions::{Conditions, InvalidCondition};
 pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind};
 pub use derived::{Derived, DisputeStatus, FormerFields, Integrity, PaymentStatus, RefundStatus};
-pub use endpoint::{Endpoint, EndpointFormat, EndpointStatus};
+pub use endpoint::{
+    CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Encoding, Endpoint, EndpointFormat, EndpointSecret,
+    EndpointStatus, HeaderHint, Signing,
+};
 pub use event::{Effect, Event, EventType, IgnoredReason, VerifiedBy};
 pub use filter::{EventTypePattern, InvalidPattern};
-pub use ids::{ApiKeyId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, SecretId, SourceId};
+pub use ids::{
+    ApiKeyId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, QuarantineId, ReplayId, SecretId,
+    SourceId, TestId,
+};
 pub use ledger::{Dispute, Ledger, Operation};
 pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
 pub use notification::{
     DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
+pub use payload::BodyFormat;
 pub use payment::{Arrival, OutboxEntry, Payment, Transition};
 pub use register::Register;
-pub use schedule::RetrySchedule;
+pub use replay::{
+    Pace, Replay, ReplayFailure, ReplayFilter, ReplayRange, ReplayStatus, ReplayedStatus, is_replayable,
+};
+pub use schedule::{InvalidSchedule, RetrySchedule};
+pub use selection::{Candidate, Reason};
 pub use source::{SealedSecret, Source, SourceStatus};
 pub use time::{format_time, serde_time, serde_time_option};
 pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload};

@@ -2,7 +2,7 @@
 
 use crate::{
     Effect, EventId, EventType, FormerFields, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
-    PaymentStatus, SecretId, SourceId, VerifiedBy, serde_time,
+    PaymentStatus, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ pub struct Arrival {
     #[serde(with = "serde_time")]
     pub received_at: Timestamp,
     pub verified_by: VerifiedBy,
+    /// When the provider's API confirmed it ([`VerifiedBy::Api`]).
+    #[serde(with = "serde_time_option", default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
     /// The secret that verified it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretId>,
@@ -70,6 +73,13 @@ pub struct Transition {
     pub previous: FormerFields,
     /// The ledger after the event.
     pub after: Ledger,
+}
+
+impl Arrival {
+    /// When it could be acted on: what was received without proof is known once it is confirmed.
+    pub fn known_at(&self) -> Timestamp {
+        self.confirmed_at.unwrap_or(self.received_at)
+    }
 }
 
 impl Payment {
@@ -128,6 +138,33 @@ impl Payment {
         entry
     }
 
+    /// Folds in what the provider's API told about an event that had been recorded without proof. `digest` is that of
+    /// the notification as it came, by which a repeat of it is known. A repeat gives what was recorded, as above.
+    ///
+    /// The API tells the payment's state as it is: with it, all that was said without proof before is settled.
+    pub fn confirm(
+        &mut self,
+        event: &EventId,
+        digest: &str,
+        told: &Notification,
+        arrival: &Arrival,
+    ) -> OutboxEntry {
+        if let Some(entry) = self.outbox.iter().find(|entry| &entry.event == event) {
+            return entry.clone();
+        }
+        let known = self.ledger.clone();
+        self.ledger.apply(event, told);
+        self.ledger.confirm_unverified();
+        let entry = OutboxEntry {
+            event: event.clone(),
+            digest: digest.to_owned(),
+            arrival: arrival.clone(),
+            transition: self.settle(&known, arrival),
+        };
+        self.outbox.push(entry.clone());
+        entry
+    }
+
     /// What the ledger has become since it was `known`.
     fn settle(&mut self, known: &Ledger, arrival: &Arrival) -> Transition {
         let opens = self.state_version == 0;
@@ -135,7 +172,7 @@ impl Payment {
             let reason = Some(IgnoredReason::NothingNew);
             return self.transition(Effect::Ignored, reason, Some(FormerFields::new()));
         }
-        self.updated_at = self.updated_at.max(arrival.received_at);
+        self.updated_at = self.updated_at.max(arrival.known_at());
         let before = (!opens).then(|| known.derive());
         let after = self.ledger.derive();
         if before.as_ref() != Some(&after) {

@@ -22,6 +22,10 @@ pub struct Source {
     pub secrets: Vec<SealedSecret>,
     /// Per provider, documented there; validated when the source is written.
     pub settings: BTreeMap<String, String>,
+    /// The key for the provider's API, where the source has been given one: what a signature does not prove is
+    /// asked there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_credential: Option<SealedSecret>,
     #[serde(with = "serde_time")]
     pub created_at: Timestamp,
     #[serde(with = "serde_time")]

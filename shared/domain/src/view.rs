@@ -63,6 +63,8 @@ pub struct EventView {
     #[serde(with = "serde_time")]
     pub created_at: Timestamp,
     pub verified_by: VerifiedBy,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretId>,
     pub effect: Effect,
@@ -130,6 +132,11 @@ impl From<&Payment> for PaymentView {
 impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
         let notification = &event.notification;
+        let (effect, reason) = match (&event.transition, event.unconfirmed) {
+            (Some(transition), _) => (transition.effect, transition.reason),
+            (None, Some(reason)) => (Effect::Unverified, Some(reason)),
+            (None, None) => (Effect::Ignored, Some(IgnoredReason::NotAPayment)),
+        };
         Self {
             id: event.id.clone(),
             object: "event",
@@ -145,12 +152,10 @@ impl From<&Event> for EventView {
             received_at: event.received_at,
             created_at: event.received_at,
             verified_by: event.verified_by,
+            confirmed_at: event.confirmed_at,
             secret: event.secret.clone(),
-            effect: event.transition.as_ref().map_or(Effect::Ignored, |transition| transition.effect),
-            reason: match &event.transition {
-                Some(transition) => transition.reason,
-                None => Some(IgnoredReason::NotAPayment),
-            },
+            effect,
+            reason,
             state_version: event.transition.as_ref().map(|transition| transition.state_version),
         }
     }

@@ -20,6 +20,14 @@ pub struct Cursors {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing(pub(crate) String);
 
+impl Listing {
+    /// For a list that is not asked for by query parameters; those name their own ([`crate::Params::page`]).
+    /// `filters` must differ where the lists do.
+    pub fn new(path: &str, filters: &str) -> Self {
+        Self(format!("{path}#{filters}"))
+    }
+}
+
 impl Cursors {
     /// The key comes from the hash of the admin key, the one secret that all functions share. A new admin key
     /// ends all cursors, which costs a client one page.

@@ -4,7 +4,7 @@ use crate::Clock;
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::HashMap, hash::Hash, sync::Mutex};
 
-/// Above this many entries the cache starts afresh: requests for made-up ids must not fill the memory.
+/// For small values; see [`Cache::with_max_entries`].
 const MAX_ENTRIES: usize = 10_000;
 
 /// Values are cloned out; keep an `Arc` in it when they are large.
@@ -12,12 +12,18 @@ const MAX_ENTRIES: usize = 10_000;
 pub struct Cache<K, V> {
     clock: Clock,
     max_age: SignedDuration,
+    max_entries: usize,
     entries: Mutex<HashMap<K, (Timestamp, V)>>,
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
     pub fn new(clock: Clock, max_age: SignedDuration) -> Self {
-        Self { clock, max_age, entries: Mutex::default() }
+        Self::with_max_entries(clock, max_age, MAX_ENTRIES)
+    }
+
+    /// Above `max_entries` the cache starts afresh: requests for made-up ids must not fill the memory.
+    pub fn with_max_entries(clock: Clock, max_age: SignedDuration, max_entries: usize) -> Self {
+        Self { clock, max_age, max_entries, entries: Mutex::default() }
     }
 
     pub fn get(&self, key: &K) -> Option<V> {
@@ -28,7 +34,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
 
     pub fn insert(&self, key: K, value: V) {
         let mut entries = self.entries.lock().expect("no holder of this lock panics");
-        if entries.len() >= MAX_ENTRIES {
+        if entries.len() >= self.max_entries {
             entries.clear();
         }
         entries.insert(key, (self.clock.now(), value));

@@ -1,4 +1,4 @@
-//! Where Payrelay touches the world: environment, clock, entropy, AWS clients, encryption, logs.
+//! Where Payrelay touches the world: environment, clock, entropy, AWS clients, encryption, logs, counters.
 //!
 //! **Guarantee:** no other crate reads an environment variable, a clock or a random number (`clippy.toml` bans
 //! the calls), so that tests decide all three.
@@ -8,6 +8,7 @@ mod cache;
 mod clock;
 mod entropy;
 mod logs;
+mod metrics;
 mod secret_text;
 mod settings;
 mod vault;
@@ -17,6 +18,7 @@ pub use cache::Cache;
 pub use clock::Clock;
 pub use entropy::Entropy;
 pub use logs::init_logs;
+pub use metrics::Metrics;
 pub use secret_text::SecretText;
 pub use settings::{MissingSettings, Settings};
-pub use vault::{Vault, VaultError};
+pub use vault::{SEALED_OVERHEAD_BYTES, Vault, VaultError};

@@ -5,11 +5,12 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The crates whose lines are written from `PAYRELAY_LOG`'s level up.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "consumer",
     "dispatcher",
     "endpoints_api",
     "http",
+    "intake",
     "payments_api",
     "platform",
     "providers",

@@ -1,6 +1,9 @@
 //! Secrets at rest: AES-256-GCM under a data key from KMS, or under a key file on somebody's own machine.
 //!
 //! The text format is `k1.<wrapped data key>.<nonce and ciphertext>` or `f1.<nonce and ciphertext>`, base64url.
+//! Bytes ([`Vault::seal_bytes`]) are `k`, two bytes of length, the wrapped data key, nonce and ciphertext; or `f`,
+//! nonce and ciphertext.
+//!
 //! What a secret belongs to is authenticated with it (as additional data, and as KMS's encryption context), so a
 //! sealed secret moved to another owner does not open.
 
@@ -11,6 +14,13 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::fmt;
 
 const CONTEXT_NAME: &str = "payrelay:owner";
+
+const FILE_TAG: u8 = b'f';
+const KMS_TAG: u8 = b'k';
+
+/// How much longer sealed bytes can be: tag, length, the data key as KMS wraps it (184 bytes at present), nonce (12)
+/// and GCM's tag (16), with room for a KMS that wraps differently.
+pub const SEALED_OVERHEAD_BYTES: usize = 512;
 
 /// Seals and opens secrets.
 #[derive(Clone)]
@@ -61,81 +71,134 @@ impl Vault {
 
     /// Encrypts `secret` for `owner` (the id of the source or endpoint).
     pub async fn seal(&self, owner: &str, secret: &SecretText) -> Result<String, VaultError> {
+        let plain = secret.expose().as_bytes();
         match &self.keys {
-            Keys::File(key) => Ok(format!("f1.{}", self.encrypt(key, owner, secret))),
+            Keys::File(key) => Ok(format!("f1.{}", BASE64.encode(&self.encrypt(key, owner, plain)))),
             Keys::Kms { client, key_id } => {
-                let data_key = client
-                    .generate_data_key()
-                    .key_id(key_id)
-                    .key_spec(aws_sdk_kms::types::DataKeySpec::Aes256)
-                    .encryption_context(CONTEXT_NAME, owner)
-                    .send()
-                    .await
-                    .map_err(unavailable("GenerateDataKey"))?;
-                let wrapped = data_key.ciphertext_blob().map(Blob::as_ref).unwrap_or_default();
-                let key = to_key(data_key.plaintext())?;
-                Ok(format!("k1.{}.{}", BASE64.encode(wrapped), self.encrypt(&key, owner, secret)))
+                let (wrapped, key) = new_data_key(client, key_id, owner).await?;
+                let sealed = self.encrypt(&key, owner, plain);
+                Ok(format!("k1.{}.{}", BASE64.encode(&wrapped), BASE64.encode(&sealed)))
             }
         }
     }
 
     /// Decrypts what [`Vault::seal`] made for the same owner.
     pub async fn open(&self, owner: &str, sealed: &str) -> Result<SecretText, VaultError> {
-        match &self.keys {
+        let decode = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| VaultError::Unopenable);
+        let plain = match &self.keys {
             Keys::File(key) => {
                 let ciphertext = sealed.strip_prefix("f1.").ok_or(VaultError::Unopenable)?;
-                decrypt(key, owner, ciphertext)
+                decrypt(key, owner, decode(ciphertext)?)?
             }
             Keys::Kms { client, key_id } => {
                 let (wrapped, ciphertext) = sealed
                     .strip_prefix("k1.")
                     .and_then(|rest| rest.split_once('.'))
-                    .filter(|(wrapped, _)| !wrapped.is_empty()) // which KMS would call an invalid request
                     .ok_or(VaultError::Unopenable)?;
-                let wrapped = BASE64.decode(wrapped.as_bytes()).map_err(|_| VaultError::Unopenable)?;
-                let data_key = client
-                    .decrypt()
-                    .key_id(key_id)
-                    .ciphertext_blob(Blob::new(wrapped))
-                    .encryption_context(CONTEXT_NAME, owner)
-                    .send()
-                    .await
-                    .map_err(|error| match error.as_service_error() {
-                        Some(service)
-                            if service.is_invalid_ciphertext_exception()
-                                || service.is_incorrect_key_exception() =>
-                        {
-                            VaultError::Unopenable
-                        }
-                        _ => unavailable("Decrypt")(error),
-                    })?;
-                decrypt(&to_key(data_key.plaintext())?, owner, ciphertext)
+                let key = open_data_key(client, key_id, owner, decode(wrapped)?).await?;
+                decrypt(&key, owner, decode(ciphertext)?)?
+            }
+        };
+        String::from_utf8(plain).map(SecretText::new).map_err(|_| VaultError::Unopenable)
+    }
+
+    /// Encrypts bytes of any length for `owner`, in a quarter less space than text would take. The result is at
+    /// most [`SEALED_OVERHEAD_BYTES`] longer than `plain`.
+    pub async fn seal_bytes(&self, owner: &str, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
+        match &self.keys {
+            Keys::File(key) => Ok([&[FILE_TAG], self.encrypt(key, owner, plain).as_slice()].concat()),
+            Keys::Kms { client, key_id } => {
+                let (wrapped, key) = new_data_key(client, key_id, owner).await?;
+                let length = u16::try_from(wrapped.len()).map_err(|_| VaultError::Unopenable)?;
+                let sealed = self.encrypt(&key, owner, plain);
+                Ok([&[KMS_TAG], length.to_be_bytes().as_slice(), &wrapped, &sealed].concat())
             }
         }
     }
 
-    fn encrypt(&self, key: &[u8; 32], owner: &str, secret: &SecretText) -> String {
+    /// Decrypts what [`Vault::seal_bytes`] made for the same owner.
+    pub async fn open_bytes(&self, owner: &str, sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        match (&self.keys, sealed.split_first()) {
+            (Keys::File(key), Some((&FILE_TAG, rest))) => decrypt(key, owner, rest.to_vec()),
+            (Keys::Kms { client, key_id }, Some((&KMS_TAG, rest))) => {
+                let (length, rest) = rest.split_first_chunk::<2>().ok_or(VaultError::Unopenable)?;
+                let length = usize::from(u16::from_be_bytes(*length));
+                let (wrapped, rest) = rest.split_at_checked(length).ok_or(VaultError::Unopenable)?;
+                let key = open_data_key(client, key_id, owner, wrapped.to_vec()).await?;
+                decrypt(&key, owner, rest.to_vec())
+            }
+            _ => Err(VaultError::Unopenable),
+        }
+    }
+
+    /// Nonce and ciphertext.
+    fn encrypt(&self, key: &[u8; 32], owner: &str, plain: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = self.entropy.bytes();
-        let mut buffer = secret.expose().as_bytes().to_vec();
+        let mut buffer = plain.to_vec();
         cipher(key)
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(owner.as_bytes()),
                 &mut buffer,
             )
-            .expect("a secret is shorter than GCM's limit of 64 GiB");
+            .expect("what is sealed is shorter than GCM's limit of 64 GiB");
         buffer.splice(..0, nonce);
-        BASE64.encode(&buffer)
+        buffer
     }
 }
 
-fn decrypt(key: &[u8; 32], owner: &str, ciphertext: &str) -> Result<SecretText, VaultError> {
-    let mut buffer = BASE64.decode(ciphertext.as_bytes()).map_err(|_| VaultError::Unopenable)?;
-    let (nonce, sealed) = buffer.split_first_chunk_mut::<NONCE_LEN>().ok_or(VaultError::Unopenable)?;
+/// A data key for `owner`: wrapped, and in clear.
+async fn new_data_key(
+    client: &aws_sdk_kms::Client,
+    key_id: &str,
+    owner: &str,
+) -> Result<(Vec<u8>, [u8; 32]), VaultError> {
+    let data_key = client
+        .generate_data_key()
+        .key_id(key_id)
+        .key_spec(aws_sdk_kms::types::DataKeySpec::Aes256)
+        .encryption_context(CONTEXT_NAME, owner)
+        .send()
+        .await
+        .map_err(unavailable("GenerateDataKey"))?;
+    let wrapped = data_key.ciphertext_blob().map(Blob::as_ref).unwrap_or_default().to_vec();
+    Ok((wrapped, to_key(data_key.plaintext())?))
+}
+
+async fn open_data_key(
+    client: &aws_sdk_kms::Client,
+    key_id: &str,
+    owner: &str,
+    wrapped: Vec<u8>,
+) -> Result<[u8; 32], VaultError> {
+    if wrapped.is_empty() {
+        return Err(VaultError::Unopenable); // which KMS would call an invalid request
+    }
+    let data_key = client
+        .decrypt()
+        .key_id(key_id)
+        .ciphertext_blob(Blob::new(wrapped))
+        .encryption_context(CONTEXT_NAME, owner)
+        .send()
+        .await
+        .map_err(|error| match error.as_service_error() {
+            Some(service)
+                if service.is_invalid_ciphertext_exception() || service.is_incorrect_key_exception() =>
+            {
+                VaultError::Unopenable
+            }
+            _ => unavailable("Decrypt")(error),
+        })?;
+    to_key(data_key.plaintext())
+}
+
+/// `sealed`: nonce and ciphertext.
+fn decrypt(key: &[u8; 32], owner: &str, mut sealed: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+    let (nonce, ciphertext) = sealed.split_first_chunk_mut::<NONCE_LEN>().ok_or(VaultError::Unopenable)?;
     let plain = cipher(key)
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(owner.as_bytes()), sealed)
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(owner.as_bytes()), ciphertext)
         .map_err(|_| VaultError::Unopenable)?;
-    String::from_utf8(plain.to_vec()).map(SecretText::new).map_err(|_| VaultError::Unopenable)
+    Ok(plain.to_vec())
 }
 
 fn cipher(key: &[u8; 32]) -> LessSafeKey {
@@ -195,6 +258,20 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn sealed_bytes_open_for_their_owner_alone_and_only_whole() {
+        let vault = vault();
+        let plain = [0, 255, 128, 7];
+        let sealed = vault.seal_bytes("qrn_1", &plain).await.expect("sealing works");
+        assert!(sealed.len() <= plain.len() + SEALED_OVERHEAD_BYTES);
+        assert_eq!(vault.open_bytes("qrn_1", &sealed).await.expect("opens"), plain);
+        assert!(matches!(vault.open_bytes("qrn_2", &sealed).await, Err(VaultError::Unopenable)));
+        for end in 0..sealed.len() {
+            let cut = vault.open_bytes("qrn_1", &sealed[..end]).await;
+            assert!(matches!(cut, Err(VaultError::Unopenable)), "{end}");
+        }
+    }
+
     /// A KMS that refuses every call with one error. The emulator that the contract tests run on answers all of
     /// the errors below as the first.
     #[derive(Debug, Clone)]
@@ -218,7 +295,11 @@ mod tests {
         let open = async |error| {
             let aws = Aws::local(AwsEndpoints::default()).without_retries();
             let kms = aws.with_http_client(SharedHttpClient::new(Refusal(error))).kms();
-            Vault::kms(kms, "key", Entropy::system()).open("src_1", "k1.AAAA.AAAA").await
+            let vault = Vault::kms(kms, "key", Entropy::system());
+            let bytes = vault.open_bytes("src_1", b"k\0\x03abcnonce and ciphertext").await;
+            let text = vault.open("src_1", "k1.AAAA.AAAA").await;
+            assert_eq!(bytes.map_err(|e| e.to_string()).err(), text.as_ref().err().map(|e| e.to_string()));
+            text
         };
         for error in ["InvalidCiphertextException", "IncorrectKeyException"] {
             assert!(matches!(open(error).await, Err(VaultError::Unopenable)), "{error}");

@@ -11,6 +11,10 @@
 //! [`scheme`] is the vocabulary of how they sign, which `verify/` interprets; `normalise/format.rs` is the
 //! vocabulary of what they say, which `normalise/interpret.rs` reads.
 
+mod api;
+mod evidence;
+mod fetch;
+mod generic;
 mod json;
 mod normalise;
 mod provider;
@@ -20,6 +24,9 @@ mod table;
 mod verified;
 mod verify;
 
+pub use api::{ApiAnswer, ApiMethod, ApiRequest};
+pub use evidence::{Evidence, Needed, Outcome, Roots};
+pub use fetch::{Fetch, FetchError, Fetched, InvalidCredential};
 pub use normalise::{Expressed, Expresses, Malformed};
 pub use provider::{Accepted, InvalidSecret, InvalidSetting, Provider, Setting, SettingValues, Settings};
 pub use request::{Request, Secret};

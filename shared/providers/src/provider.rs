@@ -1,10 +1,15 @@
 //! A row of the table of providers, and what one can do with it.
 
 use crate::normalise::Normalise;
-use crate::scheme::{Algorithm, Key, KeyEncoding, KeyPrefix, Scheme, Schemes, SignaturePrefix};
-use crate::{Expresses, Rejection, Request, Secret, Verified, table, verify};
+use crate::scheme::{
+    Algorithm, Covers, Encoding, Key, KeyEncoding, KeyPrefix, PublicKey, Scheme, Schemes, Signature,
+    SignaturePrefix,
+};
+use crate::verify::Verdict;
+use crate::{Evidence, Expresses, Outcome, Rejection, Request, Secret, Verified, generic, table, verify};
 use domain::Currency;
 use jiff::Timestamp;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A source's settings by name; see [`Provider::settings`].
@@ -52,12 +57,14 @@ pub struct Setting {
 
 #[derive(Debug)]
 pub enum SettingValues {
-    /// One of these; the first is what an absent setting means.
+    /// One of these. Where the setting may be absent that means the first, unless the description says otherwise.
     OneOf(&'static [&'static str]),
     /// Any text that is not empty.
     Text,
     /// A currency with an exponent in ISO 4217.
     Currency,
+    /// An RSA key of 2048 bits or more in PEM, `-----BEGIN PUBLIC KEY-----`.
+    PublicKeyPem,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +79,7 @@ pub enum InvalidSecret {
     TooShort,
     #[error("the secret is not in the form that the provider gives out")]
     Form,
-    #[error("the provider signs nothing, so that there is no secret")]
+    #[error("the provider's signatures need no secret")]
     Unused,
 }
 
@@ -88,6 +95,11 @@ pub enum InvalidSetting {
     Empty { name: &'static str },
     #[error("the setting `{name}` is not a currency of ISO 4217")]
     NotACurrency { name: &'static str },
+    #[error("the setting `{name}` is not an RSA public key in PEM of at least 2048 bits")]
+    NotAPublicKey { name: &'static str },
+    /// Completes the sentence.
+    #[error("the setting `{name}` {reason}")]
+    Refused { name: &'static str, reason: Cow<'static, str> },
 }
 
 impl InvalidSetting {
@@ -98,7 +110,9 @@ impl InvalidSetting {
             Self::Missing { name }
             | Self::NotAllowed { name, .. }
             | Self::Empty { name }
-            | Self::NotACurrency { name } => name,
+            | Self::NotACurrency { name }
+            | Self::NotAPublicKey { name }
+            | Self::Refused { name, .. } => name,
         }
     }
 }
@@ -132,9 +146,16 @@ impl Provider {
         self.experimental
     }
 
-    /// Whether the provider signs at all. One that does needs at least one secret, any other takes none.
+    /// Whether a source needs at least one secret. Others take none: the provider signs nothing, or with a key of its
+    /// own.
+    pub fn takes_secrets(&self) -> bool {
+        matches!(self.schemes, Schemes::Configured)
+            || self.schemes().any(|scheme| !matches!(scheme.algorithm, Algorithm::Rsa { .. }))
+    }
+
+    /// Whether the provider signs at all.
     pub fn is_signed(&self) -> bool {
-        matches!(self.schemes, Schemes::Signed { .. })
+        !matches!(self.schemes, Schemes::Unsigned)
     }
 
     /// What its notifications can say.
@@ -142,9 +163,18 @@ impl Provider {
         self.normalise.expresses()
     }
 
-    /// The ways of signing; none where the provider signs nothing.
-    pub fn schemes(&self) -> impl Iterator<Item = &Scheme> {
+    /// The ways of signing; none where the provider signs nothing, or where the source's settings say how.
+    pub fn schemes(&self) -> impl Iterator<Item = &Scheme<'static>> {
         self.schemes.iter()
+    }
+
+    /// What a genuine signature proves, by the usual way of signing; `None` where the provider signs nothing, or where
+    /// the source's settings say how.
+    pub fn covers(&self) -> Option<Covers> {
+        match &self.schemes {
+            Schemes::Coded(coded) => Some(coded.covers),
+            schemes => schemes.iter().next().map(|scheme| scheme.covers),
+        }
     }
 
     pub fn settings(&self) -> &'static [Setting] {
@@ -156,24 +186,26 @@ impl Provider {
     }
 
     /// Whether `text` can be a secret of this provider: what is pasted wrongly is noticed now rather than at the
-    /// first webhook.
-    pub fn check_secret(&self, text: &str) -> Result<(), InvalidSecret> {
+    /// first webhook. `settings` are the source's.
+    pub fn check_secret(&self, text: &str, settings: &Settings) -> Result<(), InvalidSecret> {
+        let first = match &self.schemes {
+            Schemes::Unsigned => return Err(InvalidSecret::Unused),
+            Schemes::Configured => return generic::check_secret(text, settings),
+            Schemes::Coded(_) => return Err(InvalidSecret::Unused),
+            Schemes::Signed { first: scheme, .. } | Schemes::Challenging { scheme, .. } => scheme,
+        };
+        if !self.takes_secrets() {
+            return Err(InvalidSecret::Unused);
+        }
         // The first scheme is the usual one, so its complaint is the one to show.
-        let Schemes::Signed { first, .. } = &self.schemes else { return Err(InvalidSecret::Unused) };
-        if text.is_empty() {
-            return Err(InvalidSecret::Empty);
-        }
-        // Where the user chooses the secret it may well be a sentence.
-        let chosen = matches!(first.key, Key { prefix: KeyPrefix::None, encoding: KeyEncoding::Utf8, .. });
-        let inner_space = |c: char| chosen && c == ' ';
-        if text.trim() != text
-            || text.chars().any(|c| (c.is_whitespace() || c.is_control()) && !inner_space(c))
+        check_text(&first.key, text)?;
+        if self
+            .schemes()
+            .any(|scheme| check_prefix(scheme, text).and_then(|()| check_key(scheme, text)).is_ok())
         {
-            return Err(InvalidSecret::Spaces);
-        }
-        if self.schemes().any(|scheme| check_key(scheme, text).is_ok()) {
             return Ok(());
         }
+        check_prefix(first, text)?;
         check_key(first, text)
     }
 
@@ -196,16 +228,34 @@ impl Provider {
                 (Some(value), SettingValues::Currency) if exponent(value).is_none() => {
                     invalid.push(InvalidSetting::NotACurrency { name });
                 }
+                (Some(value), SettingValues::PublicKeyPem) if verify::Key::public(value).is_none() => {
+                    invalid.push(InvalidSetting::NotAPublicKey { name });
+                }
                 _ => {}
             }
+        }
+        // A key of the user's own, which another setting chooses.
+        for scheme in self.schemes() {
+            if let Algorithm::Rsa { key: PublicKey::Fixed { by, custom: (value, name), .. }, .. } =
+                scheme.algorithm
+                && settings.get(by).is_some_and(|chosen| chosen == value)
+                && !settings.contains_key(name)
+            {
+                invalid.push(InvalidSetting::Missing { name });
+            }
+        }
+        // What they say together, once each is right by itself.
+        if invalid.is_empty() && matches!(self.schemes, Schemes::Configured) {
+            invalid = generic::check(settings);
         }
         if invalid.is_empty() { Ok(()) } else { Err(invalid) }
     }
 
-    /// Decides whether `request` is genuine. `secrets` are the source's active ones, in any order.
+    /// [`Provider::verify_with`] for callers that fetch nothing: where that would be necessary the request is
+    /// refused.
     ///
     /// # Errors
-    /// The [`Rejection`] of the scheme that came furthest.
+    /// As there; [`Rejection::EvidenceUnavailable`] where something would have to be fetched.
     pub fn verify(
         &'static self,
         request: &Request<'_>,
@@ -213,17 +263,73 @@ impl Provider {
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Verified, Rejection> {
+        match self.verify_with(request, secrets, settings, &Evidence::default(), now)? {
+            Outcome::Verified(verified) => Ok(verified),
+            Outcome::Needs(_) => Err(Rejection::EvidenceUnavailable),
+        }
+    }
+
+    /// The answer to a provider's question whether this address is ours (Braintree's GET with `bt_challenge`);
+    /// `None` where the provider asks nothing of the kind.
+    pub fn answer_challenge(
+        &'static self,
+        request: &Request<'_>,
+        secrets: &[Secret<'_>],
+        settings: &Settings,
+    ) -> Option<Result<String, Rejection>> {
+        let Schemes::Challenging { scheme, challenge } = &self.schemes else { return None };
+        Some(verify::challenge::answer(challenge, &scheme.key, request, secrets, settings))
+    }
+
+    /// Decides whether `request` is genuine. `secrets` are the source's active ones, in any order.
+    ///
+    /// # Errors
+    /// The [`Rejection`] of the scheme that came furthest.
+    pub fn verify_with(
+        &'static self,
+        request: &Request<'_>,
+        secrets: &[Secret<'_>],
+        settings: &Settings,
+        evidence: &Evidence<'_>,
+        now: Timestamp,
+    ) -> Result<Outcome, Rejection> {
         let accepted = settings.get(EXPERIMENTAL.name).is_some_and(|value| value == "accepted");
         if self.experimental && !accepted {
             return Err(Rejection::ExperimentalNotAccepted);
         }
+        // Braintree's question is a GET. What a genuine POST said is not to be said again by one.
+        if request.method != "POST" {
+            return Err(Rejection::WrongMethod);
+        }
+        if let Schemes::Coded(coded) = &self.schemes {
+            return Ok(match (coded.verify)(request, settings, evidence, now)? {
+                Verdict::Needs(needed) => Outcome::Needs(needed),
+                Verdict::Genuine => {
+                    let scheme = (coded.name, coded.covers, coded.keeps);
+                    Outcome::Verified(Verified::by_public_key(self, scheme, request))
+                }
+            });
+        }
         if !self.is_signed() {
-            return Ok(Verified::unsigned(self, request, now));
+            return Ok(Outcome::Verified(Verified::unsigned(self, request, now)));
+        }
+        if matches!(self.schemes, Schemes::Configured) {
+            return generic::verify(self, request, secrets, settings, now).map(Outcome::Verified);
         }
         let mut furthest = Rejection::NoActiveSecret;
         for scheme in self.schemes() {
-            match verify::verify(scheme, request, secrets, settings, now) {
-                Ok(matched) => return Ok(Verified::new(self, scheme, secrets[matched].id, request)),
+            let outcome = match &scheme.algorithm {
+                Algorithm::Rsa { key, .. } => {
+                    verify::verify_by_public_key(scheme, key, request, settings, now).map(|()| {
+                        let scheme = (scheme.name, scheme.covers, scheme.keeps);
+                        Verified::by_public_key(self, scheme, request)
+                    })
+                }
+                _ => verify::verify(scheme, request, secrets, settings, now)
+                    .map(|matched| Verified::new(self, scheme, secrets[matched].id, request)),
+            };
+            match outcome {
+                Ok(verified) => return Ok(Outcome::Verified(verified)),
                 Err(rejection) => furthest = furthest.max(rejection),
             }
         }
@@ -235,14 +341,35 @@ fn exponent(currency: &str) -> Option<u8> {
     currency.parse::<Currency>().ok()?.exponent()
 }
 
-fn check_key(scheme: &Scheme, text: &str) -> Result<(), InvalidSecret> {
+/// What holds for secrets of any form.
+pub(crate) fn check_text(key: &Key<'_>, text: &str) -> Result<(), InvalidSecret> {
+    if text.is_empty() {
+        return Err(InvalidSecret::Empty);
+    }
+    // Where the user chooses the secret it may well be a sentence.
+    let chosen = matches!(key, Key { prefix: KeyPrefix::None, encoding: KeyEncoding::Utf8, .. });
+    let inner_space = |c: char| chosen && c == ' ';
+    if text.trim() != text || text.chars().any(|c| (c.is_whitespace() || c.is_control()) && !inner_space(c)) {
+        return Err(InvalidSecret::Spaces);
+    }
+    Ok(())
+}
+
+fn check_prefix(scheme: &Scheme<'static>, text: &str) -> Result<(), InvalidSecret> {
     if let KeyPrefix::Kept(prefix) | KeyPrefix::CutRequired(prefix) = scheme.key.prefix
         && !text.starts_with(prefix)
     {
         return Err(InvalidSecret::Prefix(prefix));
     }
+    Ok(())
+}
+
+pub(crate) fn check_key(scheme: &Scheme<'_>, text: &str) -> Result<(), InvalidSecret> {
     // `user:password`, see `Algorithm::Token`.
-    let is_basic = matches!(scheme.signature.prefix, SignaturePrefix::Required("Basic "));
+    let is_basic = matches!(
+        scheme.signature,
+        Signature { prefix: SignaturePrefix::Required("Basic "), encoding: Encoding::Base64, .. }
+    );
     if is_basic && !text.contains(':') {
         return Err(InvalidSecret::Form);
     }

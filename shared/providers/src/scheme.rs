@@ -8,9 +8,11 @@
 //! - any of {active secrets} × {signatures} × {templates} may match; decoded bytes are compared in constant time;
 //! - a timestamp is digits only.
 //!
-//! What is not here yet: RSA, X.509 certificates and JSON Web Tokens. They are new [`Algorithm`]s and a new
-//! [`KeyEncoding`], not a new shape.
+//! The rows of the table are `Scheme<'static>`; one that a user configures borrows from the source's settings.
 
+use crate::verify::Verdict;
+use crate::{Evidence, Rejection, Request, Settings};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What a genuine signature proves.
@@ -28,64 +30,91 @@ pub enum Covers {
 }
 
 /// The schemes of a provider, tried in order.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "rows are statics, which can't hold boxes, and are never moved"
-)]
 #[derive(Debug)]
 pub enum Schemes {
     /// Never empty.
-    Signed { first: Scheme, more: &'static [Scheme] },
+    Signed { first: Scheme<'static>, more: &'static [Scheme<'static>] },
+    /// As signed by one scheme; the provider also asks whether the address is ours.
+    Challenging { scheme: Scheme<'static>, challenge: Challenge },
+    /// By a way of signing that is no shape of data.
+    Coded(Coded),
     /// The provider signs nothing: whoever knows the address can call it. What arrives is a hint to look at the
     /// provider's API and moves no money ([`Covers::None`]).
     Unsigned,
+    /// One scheme, which the source's settings describe.
+    Configured,
 }
 
 impl Schemes {
-    pub const fn one(first: Scheme) -> Self {
+    pub const fn one(first: Scheme<'static>) -> Self {
         Self::Signed { first, more: &[] }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Scheme> {
+    pub fn iter(&self) -> impl Iterator<Item = &Scheme<'static>> {
         let (first, more) = match self {
             Self::Signed { first, more } => (Some(first), *more),
-            Self::Unsigned => (None, &[][..]),
+            Self::Challenging { scheme, .. } => (Some(scheme), &[][..]),
+            Self::Coded(_) | Self::Unsigned | Self::Configured => (None, &[][..]),
         };
         first.into_iter().chain(more)
     }
 }
 
-/// One way of signing.
+/// A GET that wants to hear who we are: `public key|HMAC-SHA1 of the challenge` (Braintree).
 #[derive(Debug)]
-pub struct Scheme {
-    /// For logs and documentation; unique within the provider.
+pub struct Challenge {
+    /// The parameter of the query that holds it: lower-case hex.
+    pub query: &'static str,
+    /// How many characters it may have.
+    pub length: std::ops::RangeInclusive<usize>,
+    /// The setting with the public key.
+    pub public_key: &'static str,
+}
+
+/// A way of signing that code decides. It takes no secret: what it needs are settings and fetched evidence.
+#[derive(Debug)]
+pub struct Coded {
+    /// As in a [`Scheme`].
     pub name: &'static str,
     pub covers: Covers,
-    pub scope: Scope,
-    pub algorithm: Algorithm,
-    pub key: Key,
-    pub signature: Signature,
+    pub keeps: &'static [&'static str],
+    pub(crate) verify: Procedure,
+}
+
+pub(crate) type Procedure =
+    fn(&Request<'_>, &Settings, &Evidence<'_>, Timestamp) -> Result<Verdict, Rejection>;
+
+/// One way of signing.
+#[derive(Debug)]
+pub struct Scheme<'a> {
+    /// For logs and documentation; unique within the provider.
+    pub name: &'a str,
+    pub covers: Covers,
+    pub scope: Scope<'a>,
+    pub algorithm: Algorithm<'a>,
+    pub key: Key<'a>,
+    pub signature: Signature<'a>,
     /// What is signed: alternatives, of which one must match. A template that refers to something absent is
     /// passed over.
-    pub signed: &'static [Template],
-    pub freshness: Option<Freshness>,
+    pub signed: &'a [Template<'a>],
+    pub freshness: Option<Freshness<'a>>,
     /// All must hold before a signature counts.
-    pub conditions: &'static [Condition],
+    pub conditions: &'a [Condition<'a>],
     /// The headers worth keeping with the event, lower case, beside `content-type`: what relaying the original
     /// needs, and the ids and types that normalisation reads. Where the signature does not cover them, no fact
     /// may rest on them alone. Never one that carries the secret itself.
-    pub keeps: &'static [&'static str],
+    pub keeps: &'a [&'a str],
 }
 
 /// What carries one signature.
 #[derive(Debug, Clone, Copy)]
-pub enum Scope {
+pub enum Scope<'a> {
     Request,
     /// Each element of a list in the JSON body, every one of which must verify: `list` names the list,
     /// `element` the object inside each element. An empty list is refused.
     EachItem {
-        list: &'static str,
-        element: &'static str,
+        list: &'a str,
+        element: &'a str,
     },
 }
 
@@ -99,40 +128,67 @@ pub enum Hash {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum Algorithm {
+pub enum Algorithm<'a> {
     Hmac(Hash),
     /// A plain hash over a template that contains the key ([`Part::Key`]).
     Digest(Hash),
     /// A plain hash that an element of the signature header names, of those allowed here.
     DigestNamedBy {
-        pair: &'static str,
-        allowed: &'static [(&'static str, Hash)],
+        pair: &'a str,
+        allowed: &'a [(&'a str, Hash)],
     },
     Ed25519,
+    /// RSA (PKCS#1 v1.5) under the provider's public key. Takes no secret; the row's [`Key`] counts for nothing.
+    Rsa {
+        hash: RsaHash,
+        key: PublicKey<'a>,
+    },
     /// The secret itself is sent. With prefix `Basic ` and base64 this is HTTP Basic, the secret being
     /// `user:password`.
     Token,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RsaHash {
+    /// Only where the provider leaves no choice (Paddle Classic).
+    Sha1,
+    Sha256,
+}
+
+/// Where a public key is taken from: PEM, `-----BEGIN PUBLIC KEY-----`.
+#[derive(Debug, Clone, Copy)]
+pub enum PublicKey<'a> {
+    Setting(&'a str),
+    /// The provider has fixed keys, among which a setting chooses.
+    Fixed {
+        by: &'a str,
+        /// By the setting's value; the first is what an absent setting means. One of 1024 bits is taken only from here,
+        /// where the provider leaves no choice (Woovi).
+        keys: &'a [(&'a str, &'a str)],
+        /// The value under which the key is another setting's, and that setting.
+        custom: (&'a str, &'a str),
+    },
+}
+
 /// How the secret's text becomes a key.
 #[derive(Debug, Clone, Copy)]
-pub struct Key {
-    pub prefix: KeyPrefix,
+pub struct Key<'a> {
+    pub prefix: KeyPrefix<'a>,
     pub encoding: KeyEncoding,
     /// The least length, in bytes of the decoded key, that we let a user configure.
     pub min_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum KeyPrefix {
+pub enum KeyPrefix<'a> {
     None,
     /// Part of the key. Its absence shows that something else was pasted, so it is asked for when a secret is
     /// configured; verification does not look at it.
-    Kept(&'static str),
+    Kept(&'a str),
     /// Cut off where present.
-    Cut(&'static str),
+    Cut(&'a str),
     /// Cut off; a secret without it is not for this scheme.
-    CutRequired(&'static str),
+    CutRequired(&'a str),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,31 +202,33 @@ pub enum KeyEncoding {
 
 /// Where a value is found.
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
-    Header(&'static str),
+pub enum Place<'a> {
+    Header(&'a str),
     /// An element of the signature's own header, see [`Shape::Pairs`] and [`Shape::First`].
-    Pair(&'static str),
+    Pair(&'a str),
     /// A path in the JSON body, or in the item where the scheme's scope is an item. Strings are decoded,
     /// numbers and truth values taken as they were written.
-    Json(&'static [&'static str]),
+    Json(&'a [&'a str]),
     /// A field of a form-encoded body.
-    Form(&'static str),
+    Form(&'a str),
     /// A parameter of the URL's query.
-    Query(&'static str),
+    Query(&'a str),
     /// The same, in lower case (Mercado Pago).
-    QueryLower(&'static str),
+    QueryLower(&'a str),
     /// The whole URL as the provider was given it.
     Url,
+    /// The URL's path, without the query.
+    Path,
     /// A setting of the source.
-    Setting(&'static str),
+    Setting(&'a str),
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Signature {
-    pub from: Place,
+pub struct Signature<'a> {
+    pub from: Place<'a>,
     pub repeat: Repeat,
-    pub shape: Shape,
-    pub prefix: SignaturePrefix,
+    pub shape: Shape<'a>,
+    pub prefix: SignaturePrefix<'a>,
     pub encoding: Encoding,
 }
 
@@ -183,31 +241,31 @@ pub enum Repeat {
 
 /// How the signatures are laid out in the value.
 #[derive(Debug, Clone, Copy)]
-pub enum Shape {
+pub enum Shape<'a> {
     /// The value is one signature.
     One,
     /// `t=1,v1=ab,v1=cd`: elements between `list`, name and value split at the first `pair`. Those named
     /// `signature` are signatures, the others are for [`Place::Pair`].
-    Pairs { list: char, pair: char, signature: &'static str },
+    Pairs { list: char, pair: char, signature: &'a str },
     /// `1,ab,cd`: the first element is for [`Place::Pair`] under the name `first`, the others are signatures.
-    First { list: char, first: &'static str },
+    First { list: char, first: &'a str },
     /// `key/hash/ab,key2/hash/cd`: elements with fields in a fixed order. `None` marks the signature's field,
     /// `Some` what the field must be.
-    Fields { list: char, field: char, fields: &'static [Option<Want>] },
+    Fields { list: char, field: char, fields: &'a [Option<Want<'a>>] },
 }
 
 /// What a field must be.
 #[derive(Debug, Clone, Copy)]
-pub enum Want {
-    Is(&'static str),
-    Setting(&'static str),
+pub enum Want<'a> {
+    Is(&'a str),
+    Setting(&'a str),
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum SignaturePrefix {
+pub enum SignaturePrefix<'a> {
     None,
-    Required(&'static str),
-    Optional(&'static str),
+    Required(&'a str),
+    Optional(&'a str),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -220,30 +278,36 @@ pub enum Encoding {
 }
 
 /// The signed text, part by part.
-pub type Template = &'static [Part];
+pub type Template<'a> = &'a [Part<'a>];
 
 #[derive(Debug, Clone, Copy)]
-pub enum Part {
-    Text(&'static str),
+pub enum Part<'a> {
+    Text(&'a str),
     /// The raw bytes of the body.
     Body,
     /// SHA-256 of the body in lower-case hex.
     BodySha256,
+    /// SHA-256, in lower-case hex, of the JSON body without white space between its tokens.
+    MinifiedSha256,
+    /// PHP's `serialize` of all fields of a form-encoded body but this one, sorted by name (Paddle Classic).
+    PhpForm {
+        without: &'a str,
+    },
     /// The key, for [`Algorithm::Digest`].
     Key,
     /// A value that must be there and not be empty.
-    From(Place),
+    From(Place<'a>),
     /// A value that counts as empty when it is absent.
-    OrEmpty(Place),
+    OrEmpty(Place<'a>),
     /// Vanishes as a whole when a value in it is absent or empty.
-    Maybe(&'static [Part]),
+    Maybe(&'a [Part<'a>]),
     /// The values of the headers that the pair names (separated by spaces), joined with `.` (Hook0).
-    HeadersNamedBy(&'static str),
+    HeadersNamedBy(&'a str),
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Freshness {
-    pub from: Place,
+pub struct Freshness<'a> {
+    pub from: Place<'a>,
     pub unit: Unit,
     /// How old a signature may be.
     pub past_s: u32,
@@ -258,14 +322,18 @@ pub enum Unit {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub enum Condition {
+pub enum Condition<'a> {
     /// The signature header has no such element: a weaker version must not rescue a failed stronger one.
-    PairAbsent(&'static str),
+    PairAbsent(&'a str),
     /// Both are there and equal.
-    Equal(Place, Place),
+    Equal(Place<'a>, Place<'a>),
     /// There, and not empty.
-    Present(Place),
+    Present(Place<'a>),
+    /// Not there. Where another scheme wants the value to be a certain one, a wrong value must not pass for none.
+    Absent(Place<'a>),
     /// Another scheme's header is not there, so that this one can't rescue what failed under it.
-    HeaderAbsent(&'static str),
+    HeaderAbsent(&'a str),
     BodyPresent,
+    /// Nothing but base64's letters and line feeds: what a decoder passes over must not be signed unseen.
+    Base64Lines(Place<'a>),
 }

@@ -24,7 +24,7 @@ pub struct VerifiedMeta {
     provider: &'static Provider,
     scheme: String,
     covers: Covers,
-    /// Absent where the provider signs nothing.
+    /// Absent where the provider signs nothing, or with a key of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secret: Option<SecretId>,
     /// When it arrived, in microseconds since 1970: only where the provider signs nothing, whose notifications
@@ -33,6 +33,13 @@ pub struct VerifiedMeta {
     arrival_us: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     headers: Vec<(String, String)>,
+}
+
+impl VerifiedMeta {
+    /// `content-type` and the headers that the scheme keeps; names in lower case.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
 }
 
 impl PartialEq for VerifiedMeta {
@@ -55,7 +62,25 @@ impl Verified {
         secret: &SecretId,
         request: &Request<'_>,
     ) -> Self {
-        let kept = |name: &str| name == "content-type" || scheme.keeps.contains(&name);
+        Self::signed(provider, (scheme.name, scheme.covers, scheme.keeps), Some(secret), request)
+    }
+
+    /// Without a secret: the provider signs with a key of its own.
+    pub(crate) fn by_public_key(
+        provider: &'static Provider,
+        scheme: (&str, Covers, &[&str]),
+        request: &Request<'_>,
+    ) -> Self {
+        Self::signed(provider, scheme, None, request)
+    }
+
+    fn signed(
+        provider: &'static Provider,
+        (name, covers, keeps): (&str, Covers, &[&str]),
+        secret: Option<&SecretId>,
+        request: &Request<'_>,
+    ) -> Self {
+        let kept = |name: &str| name == "content-type" || keeps.contains(&name);
         let headers = request
             .headers
             .iter()
@@ -64,9 +89,9 @@ impl Verified {
             .collect();
         let meta = VerifiedMeta {
             provider,
-            scheme: scheme.name.to_owned(),
-            covers: scheme.covers,
-            secret: Some(secret.clone()),
+            scheme: name.to_owned(),
+            covers,
+            secret: secret.cloned(),
             arrival_us: None,
             headers,
         };
@@ -128,7 +153,7 @@ impl Verified {
         self.meta.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The secret that matched; `None` where the provider signs nothing.
+    /// The secret that matched; `None` where the provider signs nothing, or with a key of its own.
     pub fn secret(&self) -> Option<&SecretId> {
         self.meta.secret.as_ref()
     }

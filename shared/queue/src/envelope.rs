@@ -1,7 +1,7 @@
 //! The messages: versioned JSON. A new field is optional; a changed meaning gets the next version.
 
 use data_encoding::BASE64;
-use domain::{DeliveryId, EndpointId, EventId, EventType, SourceId, serde_time};
+use domain::{BodyFormat, DeliveryId, EndpointId, EventId, EventType, ReplayId, SourceId, serde_time};
 use jiff::Timestamp;
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,33 @@ pub struct EventMessage {
     pub meta: VerifiedMeta,
     /// Byte-exact.
     pub body: Vec<u8>,
+    /// Whether the source has a credential for the provider's API, so that what the request does not prove can be
+    /// asked there.
+    pub fetch: bool,
+    /// What the API told, once it was asked.
+    pub confirmation: Option<Confirmation>,
+}
+
+/// What the provider's API told about an event that was recorded without proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The event, as it was recorded.
+    pub event: EventId,
+    pub at: Timestamp,
+    /// The API's answer, byte for byte; `None` where it does not know what the event names.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// FetchesQueue: a question to a provider's API.
+#[derive(Debug, Clone)]
+pub struct FetchMessage {
+    /// The event, as it was recorded.
+    pub event: EventId,
+    /// The number of the call, 1 for the first.
+    pub attempt: u32,
+    /// The webhook that the event came in. It goes back to EventsQueue with the answer, so that nothing has to be
+    /// read for it.
+    pub webhook: EventMessage,
 }
 
 /// DeliveriesQueue: one attempt to make.
@@ -43,9 +70,31 @@ pub struct DeliveryMessage {
     /// Asked for through the API: beside the schedule.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
-    /// The body to send, so that the first attempts need no read. Without it the event is read.
+    /// The replay that it is made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<String>,
+    pub replay: Option<ReplayId>,
+    /// The body to send, so that the first attempts need no read. Without it the event is read.
+    #[serde(flatten)]
+    pub carried: Option<Carried>,
+}
+
+/// A body that travels with its message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    pub payload: String,
+    /// What it is. An endpoint that has been given another format since gets that: the event is read.
+    #[serde(default, skip_serializing_if = "BodyFormat::is_standard")]
+    pub format: BodyFormat,
+    /// Of the provider's request, for [`BodyFormat::Raw`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+}
+
+impl Carried {
+    /// A body of ours.
+    pub fn new(format: BodyFormat, payload: String) -> Self {
+        Self { payload, format, headers: Vec::new() }
+    }
 }
 
 /// A message that no repeat will make readable. The reason never quotes the message.
@@ -70,6 +119,27 @@ struct EventEnvelope<M> {
     settings: BTreeMap<String, String>,
     meta: M,
     body: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    fetch: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmation: Option<ConfirmationEnvelope>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConfirmationEnvelope {
+    event: EventId,
+    #[serde(with = "serde_time")]
+    at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FetchEnvelope<W> {
+    v: u8,
+    event: EventId,
+    attempt: u32,
+    webhook: W,
 }
 
 #[derive(Deserialize)]
@@ -79,34 +149,81 @@ struct Versioned {
 
 impl EventMessage {
     pub fn encode(&self) -> String {
-        let compressed =
-            zstd::bulk::compress(&self.body, COMPRESSION_LEVEL).expect("compressing to memory does not fail");
-        let envelope = EventEnvelope {
+        serde_json::to_string(&self.envelope()).expect("plain data serialises")
+    }
+
+    pub fn decode(text: &str) -> Result<Self, Undecodable> {
+        check_version(text)?;
+        Self::open(serde_json::from_str(text).map_err(Undecodable::Json)?)
+    }
+
+    fn envelope(&self) -> EventEnvelope<&VerifiedMeta> {
+        EventEnvelope {
             v: VERSION,
             source: self.source.clone(),
             provider: self.provider.clone(),
             received_at: self.received_at,
             settings: self.settings.clone(),
             meta: &self.meta,
-            body: BASE64.encode(&compressed),
-        };
-        serde_json::to_string(&envelope).expect("plain data serialises")
+            body: pack(&self.body),
+            fetch: self.fetch,
+            confirmation: self.confirmation.as_ref().map(|confirmation| ConfirmationEnvelope {
+                event: confirmation.event.clone(),
+                at: confirmation.at,
+                answer: confirmation.answer.as_deref().map(pack),
+            }),
+        }
     }
 
-    pub fn decode(text: &str) -> Result<Self, Undecodable> {
-        check_version(text)?;
-        let envelope: EventEnvelope<VerifiedMeta> = serde_json::from_str(text).map_err(Undecodable::Json)?;
-        let compressed = BASE64.decode(envelope.body.as_bytes()).map_err(|_| Undecodable::Body)?;
-        let body = zstd::bulk::decompress(&compressed, MAX_BODY_BYTES).map_err(|_| Undecodable::Body)?;
+    fn open(envelope: EventEnvelope<VerifiedMeta>) -> Result<Self, Undecodable> {
+        let confirmation = match envelope.confirmation {
+            Some(ConfirmationEnvelope { event, at, answer }) => {
+                Some(Confirmation { event, at, answer: answer.as_deref().map(unpack).transpose()? })
+            }
+            None => None,
+        };
         Ok(Self {
             source: envelope.source,
             provider: envelope.provider,
             received_at: envelope.received_at,
             settings: envelope.settings,
             meta: envelope.meta,
-            body,
+            body: unpack(&envelope.body)?,
+            fetch: envelope.fetch,
+            confirmation,
         })
     }
+}
+
+impl FetchMessage {
+    pub fn encode(&self) -> String {
+        let envelope = FetchEnvelope {
+            v: VERSION,
+            event: self.event.clone(),
+            attempt: self.attempt,
+            webhook: self.webhook.envelope(),
+        };
+        serde_json::to_string(&envelope).expect("plain data serialises")
+    }
+
+    pub fn decode(text: &str) -> Result<Self, Undecodable> {
+        check_version(text)?;
+        let envelope: FetchEnvelope<EventEnvelope<VerifiedMeta>> =
+            serde_json::from_str(text).map_err(Undecodable::Json)?;
+        let webhook = EventMessage::open(envelope.webhook)?;
+        Ok(Self { event: envelope.event, attempt: envelope.attempt, webhook })
+    }
+}
+
+fn pack(plain: &[u8]) -> String {
+    let compressed =
+        zstd::bulk::compress(plain, COMPRESSION_LEVEL).expect("compressing to memory does not fail");
+    BASE64.encode(&compressed)
+}
+
+fn unpack(text: &str) -> Result<Vec<u8>, Undecodable> {
+    let compressed = BASE64.decode(text.as_bytes()).map_err(|_| Undecodable::Body)?;
+    zstd::bulk::decompress(&compressed, MAX_BODY_BYTES).map_err(|_| Undecodable::Body)
 }
 
 impl DeliveryMessage {
@@ -115,7 +232,7 @@ impl DeliveryMessage {
         endpoint: EndpointId,
         event_type: EventType,
         created_at: Timestamp,
-        payload: Option<String>,
+        carried: Option<Carried>,
     ) -> Self {
         let delivery = DeliveryId::derive(&event, &endpoint);
         Self {
@@ -127,12 +244,13 @@ impl DeliveryMessage {
             created_at,
             attempt: 1,
             manual: false,
-            payload,
+            replay: None,
+            carried,
         }
     }
 
     /// Attempt `number` of a delivery that is stored already.
-    pub fn retry(delivery: &domain::Delivery, number: u32, payload: Option<String>) -> Self {
+    pub fn retry(delivery: &domain::Delivery, number: u32, carried: Option<Carried>) -> Self {
         Self {
             v: VERSION,
             delivery: delivery.id.clone(),
@@ -142,7 +260,8 @@ impl DeliveryMessage {
             created_at: delivery.created_at,
             attempt: number,
             manual: false,
-            payload,
+            replay: None,
+            carried,
         }
     }
 
@@ -151,6 +270,12 @@ impl DeliveryMessage {
     pub fn by_hand(mut self) -> Self {
         self.manual = true;
         self
+    }
+
+    /// An attempt that somebody asked for, with others.
+    #[must_use]
+    pub fn for_replay(self, replay: ReplayId) -> Self {
+        Self { replay: Some(replay), ..self.by_hand() }
     }
 
     pub fn encode(&self) -> String {

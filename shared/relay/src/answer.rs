@@ -7,8 +7,8 @@ mod tests;
 pub(crate) use excerpt::Excerpt;
 
 use crate::{Blocked, UrlError, retry_after};
-use domain::FailureKind;
-use hyper::http::{HeaderName, HeaderValue};
+use domain::{Attempt, AttemptOutcome, FailureKind};
+use hyper::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 
@@ -20,14 +20,59 @@ pub struct Answer {
     pub latency: Duration,
 }
 
+impl Answer {
+    /// The record of the attempt that got this answer, made at `at`.
+    pub fn attempt(&self, number: u32, at: Timestamp, verdict: Verdict, manual: bool) -> Attempt {
+        let (outcome, error) = match verdict {
+            Verdict::Succeeded => (AttemptOutcome::Succeeded, None),
+            Verdict::Retry { kind, .. } => (AttemptOutcome::Failed, Some(kind)),
+            Verdict::Stop => (AttemptOutcome::Failed, Some(FailureKind::Rejected)),
+            Verdict::Disable => (AttemptOutcome::Failed, Some(FailureKind::Status)),
+        };
+        let response = self.outcome.as_ref().ok();
+        Attempt {
+            number,
+            at,
+            outcome,
+            status_code: response.map(|response| response.status),
+            latency_ms: u64::try_from(self.latency.as_millis()).unwrap_or(u64::MAX),
+            error,
+            error_detail: self.outcome.as_ref().err().map(SendError::public_text),
+            manual,
+            replay: None,
+            response_excerpt: response
+                .map(|response| response.excerpt.clone())
+                .filter(|text| !text.is_empty()),
+        }
+    }
+}
+
 /// An answer whose status is known. How much of its body could be read changes nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     /// `Retry-After` as it was sent; [`classify`] reads it.
     pub retry_after: Option<HeaderValue>,
+    /// The endpoint sent [`RETRY`]`: no`.
+    pub rejects: bool,
     /// The beginning of the body as one line of harmless text.
     pub excerpt: String,
+}
+
+/// The header by which an endpoint that did not succeed says that trying again is pointless: `webhook-retry: no`.
+/// Standard Webhooks has no word for it but 410, which disables the endpoint altogether.
+pub const RETRY: HeaderName = HeaderName::from_static("webhook-retry");
+
+impl Response {
+    pub(crate) fn new(status: StatusCode, headers: &HeaderMap, excerpt: String) -> Self {
+        let wish = headers.get(RETRY).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Self {
+            status: status.as_u16(),
+            retry_after: headers.get(header::RETRY_AFTER).cloned(),
+            rejects: wish.trim().eq_ignore_ascii_case("no"),
+            excerpt,
+        }
+    }
 }
 
 /// Without the excerpt: an endpoint may echo what it was sent.
@@ -62,6 +107,10 @@ pub enum SendError {
     Timeout,
     #[error("the header of the answer is too large")]
     HeaderTooLarge(#[source] Arc<dyn Error + Send + Sync>),
+    #[error("the body of the answer is too large")]
+    BodyTooLarge,
+    #[error("the body of the answer broke off")]
+    Incomplete(#[source] Arc<dyn Error + Send + Sync>),
     #[error("the answer is not HTTP")]
     Protocol(#[source] Arc<dyn Error + Send + Sync>),
 }
@@ -75,9 +124,9 @@ impl SendError {
             Self::ConnectTimeout => FailureKind::ConnectTimeout,
             Self::Refused(_) => FailureKind::ConnectionRefused,
             Self::Tls(_) => FailureKind::Tls,
-            Self::Reset(_) => FailureKind::ConnectionReset,
+            Self::Reset(_) | Self::Incomplete(_) => FailureKind::ConnectionReset,
             Self::Timeout => FailureKind::Timeout,
-            Self::HeaderTooLarge(_) => FailureKind::ResponseTooLarge,
+            Self::HeaderTooLarge(_) | Self::BodyTooLarge => FailureKind::ResponseTooLarge,
             Self::ReservedHeader(_) | Self::Protocol(_) => FailureKind::Protocol,
         }
     }
@@ -104,12 +153,15 @@ pub enum Verdict {
         kind: FailureKind,
         retry_after_seconds: Option<u32>,
     },
+    /// The endpoint wants this delivery no more ([`RETRY`]).
+    Stop,
     /// 410 Gone: the endpoint wants no more deliveries.
     Disable,
 }
 
 /// As "Delivery success and failure" of Standard Webhooks says: 2xx succeeds whatever the body, 410 disables, a
-/// redirect is a failure like any other. `Retry-After` counts for 429 and 503, where RFC 6585 §4 and RFC 9110
+/// redirect is a failure like any other. An endpoint that does not succeed can say that it never will ([`RETRY`]).
+/// `Retry-After` counts for 429 and 503, where RFC 6585 §4 and RFC 9110
 /// §15.6.4 give it a meaning; elsewhere it is mostly left over from some middle box. `now` is when the answer came.
 pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {
     let response = match &answer.outcome {
@@ -119,6 +171,7 @@ pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {
     match response.status {
         200..=299 => Verdict::Succeeded,
         410 => Verdict::Disable,
+        _ if response.rejects => Verdict::Stop,
         300..=399 => Verdict::Retry { kind: FailureKind::Redirect, retry_after_seconds: None },
         429 | 503 => {
             let asked = response.retry_after.as_ref().and_then(|value| retry_after::seconds(value, now));

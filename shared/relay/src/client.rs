@@ -6,6 +6,7 @@ mod tests;
 use crate::{
     Answer, EgressPolicy, Resolver, Response, SendError, UrlError,
     answer::Excerpt,
+    call::{ApiCall, ApiResponse, Detours, Method},
     connect::{Connector, Dialer},
 };
 use bytes::Bytes;
@@ -73,6 +74,8 @@ pub struct Limits {
     pub max_read_bytes: usize,
     /// How much of the body is kept.
     pub max_excerpt_bytes: usize,
+    /// The longest body that [`Client::call`] takes: a longer one is an error, for half a document is none.
+    pub max_call_bytes: usize,
     /// How long an unused connection is kept. Lambda freezes the process between invocations, and most servers
     /// and NAT gateways give up on an idle connection after a minute or more.
     pub pool_idle_timeout: Duration,
@@ -88,6 +91,7 @@ impl Default for Limits {
             max_header_bytes: 16 * 1024,
             max_read_bytes: 64 * 1024,
             max_excerpt_bytes: 1024,
+            max_call_bytes: 64 * 1024,
             pool_idle_timeout: Duration::from_secs(20),
         }
     }
@@ -113,11 +117,12 @@ impl fmt::Debug for Outbound {
     }
 }
 
-/// Posts to endpoints. Cheap to make and to clone; clones share their connections.
+/// Posts to endpoints and calls providers' APIs. Cheap to make and to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
     policy: Arc<EgressPolicy>,
     limits: Limits,
+    detours: Detours,
     http: legacy::Client<Connector, Full<Bytes>>,
 }
 
@@ -153,15 +158,27 @@ impl Client {
             .http2_keep_alive_interval(HTTP2_PING)
             .http2_keep_alive_timeout(HTTP2_PING)
             .build(connector(dialer));
-        Self { policy, limits, http }
+        Self { policy, limits, detours: Detours::default(), http }
+    }
+
+    /// Makes [`Client::call`], never [`Client::post`], go to stand-ins. For the local stack and tests; see
+    /// [`Detours`].
+    #[must_use]
+    pub fn with_detours(self, detours: Detours) -> Self {
+        Self { detours, ..self }
     }
 
     /// Makes one attempt. It ends within `total_timeout`, follows no redirect, and never fails otherwise than in
     /// the answer.
     pub async fn post(&self, outbound: Outbound) -> Answer {
+        self.post_within(outbound, self.limits.total_timeout).await
+    }
+
+    /// [`Client::post`] with a time of its own. Connecting still ends within `connect_timeout`.
+    pub async fn post_within(&self, outbound: Outbound, total_timeout: Duration) -> Answer {
         let started = Instant::now();
-        let deadline = started + self.limits.total_timeout;
-        let answered = self.send(outbound, deadline).await;
+        let deadline = started + total_timeout;
+        let answered = self.send(Method::Post, outbound, deadline).await;
         let latency = started.elapsed();
         let outcome = match answered {
             Ok(response) => Ok(self.read(response, deadline).await),
@@ -170,13 +187,32 @@ impl Client {
         Answer { outcome, latency }
     }
 
+    /// Calls a provider's API and reads the whole answer. The same guard, no redirect, one attempt; it ends within
+    /// `total_timeout`. Any status is an answer: what it means, the caller knows.
+    ///
+    /// # Errors
+    /// Where [`Client::post`] has no answer, and where the body is longer than `max_call_bytes` or breaks off.
+    pub async fn call(&self, call: ApiCall) -> Result<ApiResponse, SendError> {
+        let deadline = Instant::now() + self.limits.total_timeout;
+        let ApiCall { method, url, headers, body } = call;
+        let url = self.detours.apply(url);
+        let response = self.send(method, Outbound { url, headers, body }, deadline).await?;
+        let (head, body) = response.into_parts();
+        Ok(ApiResponse {
+            status: head.status.as_u16(),
+            retry_after: head.headers.get(header::RETRY_AFTER).cloned(),
+            body: self.read_whole(body, deadline).await?,
+        })
+    }
+
     async fn send(
         &self,
+        method: Method,
         outbound: Outbound,
         deadline: Instant,
     ) -> Result<hyper::Response<Incoming>, SendError> {
         self.policy.check_url(&outbound.url).map_err(SendError::Url)?;
-        let request = request(outbound)?;
+        let request = request(method, outbound)?;
         let answered = timeout_at(deadline, self.http.request(request)).await;
         answered.map_err(|_| SendError::Timeout)?.map_err(send_error)
     }
@@ -195,18 +231,30 @@ impl Client {
                 break;
             }
         }
-        Response {
-            status: head.status.as_u16(),
-            retry_after: head.headers.get(header::RETRY_AFTER).cloned(),
-            excerpt: excerpt.into_text(),
+        Response::new(head.status, &head.headers, excerpt.into_text())
+    }
+
+    async fn read_whole(&self, mut body: Incoming, deadline: Instant) -> Result<Bytes, SendError> {
+        let mut whole = Vec::new();
+        while let Some(frame) = timeout_at(deadline, body.frame()).await.map_err(|_| SendError::Timeout)? {
+            let frame = frame.map_err(|error| SendError::Incomplete(Arc::new(error)))?;
+            let Some(data) = frame.data_ref() else { continue };
+            if whole.len() + data.len() > self.limits.max_call_bytes {
+                return Err(SendError::BodyTooLarge);
+            }
+            whole.extend_from_slice(data);
         }
+        Ok(whole.into())
     }
 }
 
-fn request(outbound: Outbound) -> Result<Request<Full<Bytes>>, SendError> {
+fn request(method: Method, outbound: Outbound) -> Result<Request<Full<Bytes>>, SendError> {
     let uri = Uri::try_from(outbound.url.as_str()).map_err(|_| SendError::Url(UrlError::NotSendable))?;
-    let mut request =
-        Request::post(uri).body(Full::new(outbound.body)).expect("a POST to a parsed URI is valid");
+    let builder = match method {
+        Method::Get => Request::get(uri),
+        Method::Post => Request::post(uri),
+    };
+    let mut request = builder.body(Full::new(outbound.body)).expect("a request to a parsed URI is valid");
     for (name, value) in outbound.headers {
         if is_reserved_header(&name) {
             return Err(SendError::ReservedHeader(name));

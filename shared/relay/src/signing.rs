@@ -1,7 +1,7 @@
 //! Standard Webhooks signatures (<https://github.com/standard-webhooks/standard-webhooks>, version 1.0.0).
 //!
-//! **Guarantee:** what comes out of [`headers`] is signed with every secret that was passed in, in their order,
-//! and there is at least one; a message without a secret is an error and never an unsigned request.
+//! **Guarantee:** what comes out of [`headers`] is signed with every secret and every key that was passed in, in
+//! their order, and there is at least one; a message without any is an error and never an unsigned request.
 //!
 //! The signed text is `{id}.{timestamp}.{body}`. An id with a full stop could shift the border between the
 //! parts, so it is refused. Nothing here compares signatures, so nothing needs constant time.
@@ -43,7 +43,7 @@ pub enum KeyError {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    #[error("there is no secret to sign with")]
+    #[error("there is neither a secret nor a key to sign with")]
     NoSecret,
     #[error("a webhook id must be visible ASCII without a full stop")]
     Id,
@@ -140,7 +140,7 @@ pub fn sign(
     secrets: &[SigningSecret],
     keys: &[SigningKey],
 ) -> Result<HeaderValue, SignError> {
-    if secrets.is_empty() {
+    if secrets.is_empty() && keys.is_empty() {
         return Err(SignError::NoSecret);
     }
     if id.is_empty() || !id.bytes().all(|b| b.is_ascii_graphic() && b != b'.') {

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 const KIND: &str = "event";
 /// What the notification said, hashed: tells a repeat from a contradiction.
 const DIGEST: &str = "h";
+/// There once the provider's API has confirmed the event.
+const CONFIRMED: &str = "c";
 
 /// The provider's request as it was verified.
 #[derive(Debug, Clone)]
@@ -20,6 +22,17 @@ pub struct RawEvent {
     pub meta: VerifiedMeta,
     /// Byte-exact.
     pub body: Vec<u8>,
+    /// What the provider's API answered when it was asked about the event, byte for byte: the facts are there.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// What a committed event says of itself without being read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// See [`domain::Notification::digest`]: of the notification as it came.
+    pub digest: String,
+    /// Whether the provider's API has confirmed it.
+    pub confirmed: bool,
 }
 
 /// DynamoDB's limit for an item is 400 KB; this leaves room for the event's record.
@@ -43,19 +56,23 @@ struct Head<E, M> {
     event: E,
     #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
     meta: Option<M>,
+    /// How many bytes at the end are the API's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer_bytes: Option<usize>,
 }
 
 impl Store {
-    /// AP10: which of these events are committed, with the digest of what they said.
+    /// AP10: which of these events are committed, and how.
     pub async fn committed_events(
         &self,
         ids: impl IntoIterator<Item = &EventId>,
         consistent: bool,
-    ) -> Result<HashMap<EventId, String>, StoreError> {
+    ) -> Result<HashMap<EventId, Committed>, StoreError> {
         let items = self.batch_get(ids, consistent).await?;
         let committed = items.iter().filter_map(|item| {
             let id = get_text(item, keys::SK)?.parse().ok()?;
-            Some((id, get_text(item, DIGEST)?.to_owned()))
+            let digest = get_text(item, DIGEST)?.to_owned();
+            Some((id, Committed { digest, confirmed: item.contains_key(CONFIRMED) }))
         });
         Ok(committed.collect())
     }
@@ -71,27 +88,56 @@ impl Store {
         raw: Option<&RawEvent>,
         opens_payment: bool,
     ) -> Result<bool, StoreError> {
+        let item = self.event_item(event, raw, &event.notification.digest(), opens_payment)?;
+        done(self.put(item, Condition::Absent).await)
+    }
+
+    /// AP26: writes what became of an event that had been committed without proof, over it, unless it is confirmed
+    /// already; a repeat changes nothing. Tells whether it is this call that did. An event that is not there yet is
+    /// written all the same: its own commit then comes too late and changes nothing.
+    ///
+    /// `digest` is that of the notification as it came, by which its repeats are known.
+    pub async fn conclude_event(
+        &self,
+        event: &Event,
+        raw: &RawEvent,
+        digest: &str,
+        opens_payment: bool,
+    ) -> Result<bool, StoreError> {
+        let mut item = self.event_item(event, Some(raw), digest, opens_payment)?;
+        if let Some(at) = event.confirmed_at {
+            item.insert(CONFIRMED.to_owned(), number(at.as_millisecond()));
+        }
+        done(self.put(item, Condition::AbsentAttribute(CONFIRMED)).await)
+    }
+
+    fn event_item(
+        &self,
+        event: &Event,
+        raw: Option<&RawEvent>,
+        digest: &str,
+        opens_payment: bool,
+    ) -> Result<Item, StoreError> {
         // The facts can be read from the body again; what became of them is in the transition.
         let mut event_head = event.clone();
         event_head.notification.facts.clear();
-        let head = Head { event: event_head, meta: raw.map(|raw| &raw.meta) };
+        let answer = raw.and_then(|raw| raw.answer.as_deref());
+        let head =
+            Head { event: event_head, meta: raw.map(|raw| &raw.meta), answer_bytes: answer.map(<[u8]>::len) };
         let head = serde_json::to_vec(&head).expect("plain data serialises");
         let mut plain = u32::try_from(head.len()).map_err(|_| StoreError::TooLarge)?.to_be_bytes().to_vec();
         plain.extend_from_slice(&head);
         plain.extend_from_slice(raw.map_or(&[], |raw| &raw.body));
+        plain.extend_from_slice(answer.unwrap_or_default());
         let mut item = key(event.id.pk(), event.id.sk());
         item.insert(DATA.to_owned(), blob(codec::encode_bytes(&plain)));
-        item.insert(DIGEST.to_owned(), text(event.notification.digest()));
+        item.insert(DIGEST.to_owned(), text(digest));
         item.insert(keys::TTL.to_owned(), number(self.retention.expiry(event.received_at)));
         if !opens_payment {
             item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Events.key_for(&event.id)));
             item.insert(keys::GSI1SK.to_owned(), text(time_sort_key(event.received_at, &event.id)));
         }
-        match self.put(item, Condition::Absent).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(item)
     }
 
     /// AP12: an event by its id.
@@ -164,6 +210,15 @@ impl Store {
     }
 }
 
+/// A write whose condition failed had been done before.
+fn done(written: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn read(item: &Item) -> Result<EventRecord, StoreError> {
     let plain = codec::decode_bytes(KIND, get_blob(KIND, item)?)?;
     let truncated = || StoreError::corrupt(KIND, "truncated");
@@ -172,5 +227,9 @@ fn read(item: &Item) -> Result<EventRecord, StoreError> {
     let (head, body) = rest.split_at_checked(length).ok_or_else(truncated)?;
     let head: Head<Event, VerifiedMeta> =
         serde_json::from_slice(head).map_err(|error| StoreError::corrupt(KIND, error))?;
-    Ok(EventRecord { event: head.event, raw: head.meta.map(|meta| RawEvent { meta, body: body.to_vec() }) })
+    let body_bytes = body.len().checked_sub(head.answer_bytes.unwrap_or(0)).ok_or_else(truncated)?;
+    let (body, answer) = body.split_at(body_bytes);
+    let answer = head.answer_bytes.map(|_| answer.to_vec());
+    let raw = head.meta.map(|meta| RawEvent { meta, body: body.to_vec(), answer });
+    Ok(EventRecord { event: head.event, raw })
 }

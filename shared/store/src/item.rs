@@ -51,10 +51,18 @@ pub(crate) fn get_number<T: std::str::FromStr>(
 }
 
 pub(crate) fn get_blob<'a>(kind: &'static str, item: &'a Item) -> Result<&'a [u8], StoreError> {
-    item.get(DATA)
+    get_blob_named(kind, item, DATA)
+}
+
+pub(crate) fn get_blob_named<'a>(
+    kind: &'static str,
+    item: &'a Item,
+    name: &str,
+) -> Result<&'a [u8], StoreError> {
+    item.get(name)
         .and_then(|value| value.as_b().ok())
         .map(Blob::as_ref)
-        .ok_or_else(|| StoreError::corrupt(kind, "no data"))
+        .ok_or_else(|| StoreError::corrupt(kind, format!("no bytes in `{name}`")))
 }
 
 pub(crate) fn decode_item<T: DeserializeOwned>(kind: &'static str, item: &Item) -> Result<T, StoreError> {
@@ -121,7 +129,9 @@ impl Store {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .expression_attribute_names("#k", condition.attribute());
         request = match condition {
-            Condition::Absent => request.condition_expression("attribute_not_exists(#k)"),
+            Condition::Absent | Condition::AbsentAttribute(_) => {
+                request.condition_expression("attribute_not_exists(#k)")
+            }
             Condition::Equals(_, value) => {
                 request.condition_expression("#k = :v").expression_attribute_values(":v", number(value))
             }
@@ -140,6 +150,8 @@ impl Store {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Condition<'a> {
     Absent,
+    /// Holds for an item that is not there as well.
+    AbsentAttribute(&'a str),
     Equals(&'a str, u64),
 }
 
@@ -155,7 +167,7 @@ impl<'a> Condition<'a> {
     fn attribute(self) -> &'a str {
         match self {
             Self::Absent => keys::PK,
-            Self::Equals(name, _) => name,
+            Self::AbsentAttribute(name) | Self::Equals(name, _) => name,
         }
     }
 }

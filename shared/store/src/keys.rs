@@ -1,6 +1,6 @@
 //! Keys, index entries and expiry: the only place that knows how ids become keys.
 
-use domain::{DeliveryId, EventId, PaymentId};
+use domain::{DeliveryId, EventId, PaymentId, QuarantineId, SourceId};
 use jiff::Timestamp;
 
 pub(crate) const PK: &str = "PK";
@@ -48,6 +48,8 @@ pub(crate) enum TimeIndex {
     Payments,
     /// All other events.
     Events,
+    /// Requests in quarantine.
+    Quarantine,
 }
 
 impl TimeIndex {
@@ -55,12 +57,13 @@ impl TimeIndex {
         match self {
             Self::Payments => format!("P#{shard}"),
             Self::Events => format!("E#{shard}"),
+            Self::Quarantine => format!("Q#{shard}"),
         }
     }
 
-    /// The shard that an event belongs to, from the last character of its id.
-    pub(crate) fn key_for(self, event: &EventId) -> String {
-        let last = event.as_str().bytes().last().unwrap_or_default();
+    /// The shard that an event or a request in quarantine belongs to, from the last character of its id.
+    pub(crate) fn key_for(self, id: &impl Keyed) -> String {
+        let last = id.sk().bytes().last().unwrap_or_default();
         self.shard_key(last % TIME_SHARDS)
     }
 }
@@ -100,7 +103,27 @@ macro_rules! keyed {
     )*};
 }
 
-keyed!(PaymentId EventId DeliveryId);
+keyed!(PaymentId EventId DeliveryId QuarantineId);
+
+/// Before all that was received at `at` or later, and after all before it.
+pub(crate) fn time_bound(at: Timestamp) -> String {
+    format!("{:011x}", at.as_millisecond().max(0))
+}
+
+/// As [`time_sort_key`], for a request in quarantine.
+pub(crate) fn quarantine_sort_key(at: Timestamp, id: &QuarantineId) -> String {
+    let minted = &id.as_str()[QuarantineId::PREFIX.len() + id.partition().len()..];
+    format!("{:011x}{minted}", at.as_millisecond().max(0))
+}
+
+/// Counts what a source had put into quarantine on a day (UTC): one small item for each of both.
+pub(crate) fn quarantine_quota_keys(source: &SourceId, at: Timestamp) -> (String, String) {
+    (format!("QUOTA#{}", QuarantineId::partition_of(source)), at.strftime("%Y-%m-%d").to_string())
+}
+
+/// The replays that are running, in the same sparse index. One key is enough: a replay enters it once and leaves it
+/// once.
+pub(crate) const RUNNING_REPLAYS: &str = "REPLAY";
 
 pub(crate) fn due_shard_key(shard: u8) -> String {
     format!("DUE#{shard}")

@@ -13,17 +13,24 @@ mod keys;
 mod listing;
 mod meter;
 mod payments;
+mod quarantine;
 mod query;
+mod replays;
 mod table;
 
 pub use config::{Config, Versioned};
 pub use deliveries::{Due, DueClaim, StoredDelivery};
 pub use error::StoreError;
-pub use events::{EventRecord, RawEvent, is_storable};
+pub use events::{Committed, EventRecord, RawEvent, is_storable};
 pub use keys::{DUE_SHARDS, Retention};
 pub use listing::{Listed, Page, PageRequest};
 pub use meter::Meter;
 pub use payments::StoredPayment;
+pub use replays::Walk;
+pub use quarantine::{
+    QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_ITEM_BYTES, QUARANTINE_MAX_REQUESTS_PER_DAY, Quarantined,
+    SealedRequest,
+};
 
 use std::sync::Arc;
 

@@ -42,7 +42,7 @@ impl Store {
         .await
     }
 
-    async fn list<T>(
+    pub(crate) async fn list<T>(
         &self,
         indexes: &[TimeIndex],
         page: &PageRequest,
@@ -76,8 +76,9 @@ impl Store {
     }
 }
 
-struct Entry {
-    pk: String,
-    sk: String,
-    position: String,
+/// A key of the index.
+pub(crate) struct Entry {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+    pub(crate) position: String,
 }

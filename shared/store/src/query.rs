@@ -19,6 +19,8 @@ pub(crate) enum Range<'a> {
     Descending { before: Option<&'a str> },
     /// From the least sort key up to and including this one.
     UpTo(&'a str),
+    /// From the first of these sort keys up to and including the second, which must not be less.
+    Between(&'a str, &'a str),
     /// From the least sort key with this beginning up; only of the table. Above `after` where it is given.
     Prefix { prefix: &'a str, after: Option<&'a str> },
 }
@@ -40,14 +42,19 @@ impl Store {
             Index::Gsi1 => (Some(keys::GSI1), keys::GSI1PK, keys::GSI1SK),
             Index::Gsi2 => (Some(keys::GSI2), keys::GSI2PK, keys::GSI2SK),
         };
+        let mut last = None;
         let (condition, bound, start) = match range {
             Range::Descending { before } => ("#p = :p AND #s < :s", before.unwrap_or(ABOVE_ALL), None),
             Range::UpTo(last) => ("#p = :p AND #s <= :s", last, None),
+            Range::Between(from, to) => {
+                last = Some(text(to));
+                ("#p = :p AND #s BETWEEN :s AND :t", from, None)
+            }
             Range::Prefix { prefix, after } => {
                 ("#p = :p AND begins_with(#s, :s)", prefix, after.map(|after| key(partition, after)))
             }
         };
-        let answer = self
+        let mut request = self
             .client
             .query()
             .table_name(&self.table)
@@ -61,10 +68,11 @@ impl Store {
             .scan_index_forward(!matches!(range, Range::Descending { .. }))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .consistent_read(name.is_none())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("Query"))?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(last) = last {
+            request = request.expression_attribute_values(":t", last);
+        }
+        let answer = request.send().await.map_err(StoreError::unavailable("Query"))?;
         self.meter.read(answer.consumed_capacity());
         let next = answer.last_evaluated_key().and_then(|last| get_text(last, sort_name)).map(str::to_owned);
         Ok(Page { items: answer.items.unwrap_or_default(), next })

@@ -1,7 +1,7 @@
 //! The layout of the items: what one release writes, the next one reads. A change here needs a thought about the
 //! items that are there already.
 
-use crate::{RawEvent, Store, StoreError, codec, keys};
+use crate::{Quarantined, RawEvent, SealedRequest, Store, StoreError, codec, keys};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -11,9 +11,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
 use domain::{
-    ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, Endpoint,
+    Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Encoding, EndpointSecret, HeaderHint, RetrySchedule, Signing, ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, Endpoint,
     EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind,
-    Payment, PaymentId, Scope, SealedSecret, SecretId, Source, SourceId, SourceStatus,
+    Payment, PaymentId, QuarantineId, Scope, SealedSecret, SecretId, Source, SourceId, SourceStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, AwsEndpoints};
@@ -137,6 +137,7 @@ fn recorded() -> (Payment, Event, RawEvent) {
     let arrival = Arrival {
         received_at: at(),
         verified_by: verified.verified_by(),
+        confirmed_at: None,
         secret: verified.secret().cloned(),
     };
     let transition = payment.record(&id, &id, &notification, &arrival).transition;
@@ -148,13 +149,15 @@ fn recorded() -> (Payment, Event, RawEvent) {
         payment: Some(payment_id),
         received_at: at(),
         verified_by: verified.verified_by(),
+        confirmed_at: None,
         secret: verified.secret().cloned(),
         notification,
         transition: Some(transition),
+        unconfirmed: None,
         endpoints: vec![EndpointId::mint([3; 16])],
     };
     let (meta, body) = verified.into_parts();
-    (payment, event, RawEvent { meta, body })
+    (payment, event, RawEvent { meta, body, answer: None })
 }
 
 fn delivery(status: DeliveryStatus) -> Delivery {
@@ -177,6 +180,7 @@ fn delivery(status: DeliveryStatus) -> Delivery {
             error: Some(FailureKind::Status),
             error_detail: None,
             manual: false,
+            replay: None,
             response_excerpt: Some("try later".to_owned()),
         }],
     }
@@ -191,6 +195,7 @@ async fn configuration_items() {
         status: SourceStatus::Active,
         secrets: vec![secret()],
         settings: Settings::from([("account".to_owned(), "acct_1".to_owned())]),
+        api_credential: None,
         created_at: at(),
         updated_at: at(),
     };
@@ -200,11 +205,30 @@ async fn configuration_items() {
         name: "app".to_owned(),
         event_types: vec![EventTypePattern::everything()],
         sources: vec![source_id()],
+        conditions: Conditions::default(),
         format: EndpointFormat::Standard,
+        encoding: Encoding::Json,
+        signing: vec![Signing::V1],
+        headers: None,
+        retry_schedule: None,
+        timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
         status: EndpointStatus::Active,
-        secrets: vec![secret()],
+        secrets: vec![EndpointSecret { sealed: secret(), public_key: None }],
         created_at: at(),
         updated_at: at(),
+    };
+    let elaborate = Endpoint {
+        conditions: Conditions::parse(&json!({"data.event.amount": [{"numeric": [">=", 1000]}]})).expect("valid"),
+        encoding: Encoding::Xml,
+        signing: vec![Signing::V1, Signing::V1a],
+        headers: Some(CustomHeaders {
+            shown: vec![HeaderHint { name: "x-api-key".to_owned(), hint: "cdef".to_owned() }],
+            sealed: "f1.sealed".to_owned(),
+        }),
+        retry_schedule: Some(RetrySchedule::try_from(vec![60, 3600]).expect("valid")),
+        timeout_seconds: 30,
+        secrets: vec![EndpointSecret { sealed: secret(), public_key: Some("whpk_public".to_owned()) }],
+        ..endpoint.clone()
     };
     let api_key = ApiKey {
         id: ApiKeyId::mint([4; 16]),
@@ -218,6 +242,8 @@ async fn configuration_items() {
     insta::assert_json_snapshot!("source", source);
     let endpoint = layout(async |store| store.replace_config(&endpoint, 6).await).await;
     insta::assert_json_snapshot!("endpoint", endpoint);
+    let elaborate = layout(async |store| store.replace_config(&elaborate, 6).await).await;
+    insta::assert_json_snapshot!("endpoint_with_all_settings", elaborate);
     let api_key = layout(async |store| store.create_config(&api_key).await).await;
     insta::assert_json_snapshot!("api_key", api_key);
 }
@@ -238,6 +264,10 @@ async fn the_items_of_events() {
     let first = commit(Some(&raw), true).await;
     insta::assert_json_snapshot!("event_that_opens_its_payment", first);
     insta::assert_json_snapshot!("event_that_we_raised", commit(None, false).await);
+    let told = Event { confirmed_at: Some(at()), ..event.clone() };
+    let answered = RawEvent { answer: Some(b"{}".to_vec()), ..raw.clone() };
+    let confirmed = layout(async |store| store.conclude_event(&told, &answered, "digest", true).await).await;
+    insta::assert_json_snapshot!("event_that_the_api_confirmed", confirmed);
     // A later event differs from the first by its entry in the listing by time alone.
     let mut later = commit(Some(&raw), false).await;
     for entry in [keys::GSI1PK, keys::GSI1SK] {
@@ -245,6 +275,24 @@ async fn the_items_of_events() {
     }
     later["(in all)"] = first["(in all)"].clone();
     assert_eq!(later, first);
+}
+
+#[tokio::test]
+async fn the_item_of_a_request_in_quarantine() {
+    let entry = Quarantined {
+        id: QuarantineId::mint(&source_id(), [5; 16]),
+        source: source_id(),
+        provider: "stripe".to_owned(),
+        reason: "signature_mismatch".to_owned(),
+        method: "POST".to_owned(),
+        header_names: vec!["stripe-signature".to_owned()],
+        body_bytes: 300,
+        received_at: at(),
+    };
+    // What is sealed is opaque to the table; this is something that the snapshot can show.
+    let request = SealedRequest { entry, sealed: codec::encode_bytes(b"\"sealed\"") };
+    let item = layout(async |store| store.put_quarantined(&request).await).await;
+    insta::assert_json_snapshot!("quarantined", item);
 }
 
 #[tokio::test]

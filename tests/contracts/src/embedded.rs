@@ -73,6 +73,7 @@ const EMBEDDED_DIFFERENCES: &[KnownDifference] = &[
     without_kms("vault::a_sealed_secret_opens_for_its_owner_alone"),
     without_kms("vault::what_was_tampered_with_does_not_open"),
     without_kms("vault::a_secret_does_not_open_under_another_key"),
+    without_kms("vault::sealed_bytes_open_for_their_owner_alone_and_only_whole"),
 ];
 
 /// The local stack has a key file in place of KMS, which `platform` tests itself.

@@ -5,15 +5,19 @@ use anyhow::{Context, Result};
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use local::{Options, Stack};
+use local::{Options, Stack, Storage};
 use platform::{Aws, AwsEndpoints, Clock, SecretText};
+use relay::{Detours, Url};
 use serde_json::{Value, json};
 use simulators::Webhook;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tower::ServiceExt;
 
 pub const ADMIN_KEY: &str = "prk_admin_for_the_journeys_only";
+/// Where providers call, for those that sign the address.
+pub const HOST: &str = "payrelay.test";
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// A clock that stands still until it is moved.
@@ -27,6 +31,11 @@ impl TestClock {
 
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).expect("in range")
+    }
+
+    /// Moves it to `at`, which is not in its past.
+    pub fn advance_to(&self, at: Timestamp) {
+        self.0.fetch_max(at.as_millisecond(), Ordering::SeqCst);
     }
 
     pub fn advance(&self, by: SignedDuration) {
@@ -67,20 +76,63 @@ pub struct App {
 
 impl App {
     pub async fn start() -> Result<Self> {
-        Self::start_with(SignedDuration::ZERO).await
+        Self::start_with(SignedDuration::ZERO, Detours::default(), None).await
     }
 
     /// With configuration cached as on AWS.
     pub async fn start_as_deployed() -> Result<Self> {
-        Self::start_with(Options::DEPLOYED_MAX_AGE).await
+        Self::start_with(Options::DEPLOYED_MAX_AGE, Detours::default(), None).await
     }
 
-    async fn start_with(config_max_age: SignedDuration) -> Result<Self> {
+    /// With a server that stands for the providers' APIs by these hosts.
+    pub async fn start_with_apis(server: &str, hosts: &[&str]) -> Result<Self> {
+        Self::start_with_authority(server, hosts, None).await
+    }
+
+    /// The same, and with certificates (DER) that the providers' chains end in.
+    pub async fn start_with_authority(
+        server: &str,
+        hosts: &[&str],
+        roots: Option<Vec<Vec<u8>>>,
+    ) -> Result<Self> {
+        let server: Url = server.parse()?;
+        let detours = Detours::new(hosts.iter().map(|host| ((*host).to_owned(), server.clone())));
+        Self::start_with(SignedDuration::ZERO, detours, roots).await
+    }
+
+    /// With its state in a directory, for [`App::restart_in`].
+    pub async fn start_in(directory: &Path) -> Result<Self> {
+        Self::open_in(directory, TestClock::new()).await
+    }
+
+    /// As after SIGKILL: the process is gone, its messages in flight are handed out again, the clock went on.
+    pub async fn restart_in(self, directory: &Path) -> Result<Self> {
+        let clock = self.clock.clone();
+        drop(self);
+        Self::open_in(directory, clock).await
+    }
+
+    async fn open_in(directory: &Path, clock: TestClock) -> Result<Self> {
+        let faults = Faults::over(Aws::local(AwsEndpoints::default()).http_client().clone());
+        let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
+        options.storage = Storage::Directory(directory.to_owned());
+        options.http_client = Some(faults.client());
+        let stack = Arc::new(Stack::open(options).await?);
+        Ok(Self { stack, clock, faults })
+    }
+
+    async fn start_with(
+        config_max_age: SignedDuration,
+        detours: Detours,
+        roots: Option<Vec<Vec<u8>>>,
+    ) -> Result<Self> {
         let clock = TestClock::new();
         let plain = Aws::local(AwsEndpoints::default());
         let faults = Faults::over(plain.http_client().clone());
         let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
         options.config_max_age = config_max_age;
+        options.detours = detours;
+        options.roots = roots;
         options.http_client = Some(faults.client());
         let stack = Arc::new(Stack::open(options).await?);
         Ok(Self { stack, clock, faults })
@@ -125,16 +177,29 @@ impl App {
 
     /// An endpoint for everything, with a receiver that verifies it. Gives the endpoint's id.
     pub async fn endpoint(&self) -> Result<(String, Receiver)> {
+        self.endpoint_with(json!({ "name": "receiver" })).await
+    }
+
+    /// The same, with these settings.
+    pub async fn endpoint_with(&self, mut settings: Value) -> Result<(String, Receiver)> {
         let receiver = Receiver::start().await?;
-        let endpoint =
-            self.create("/v1/endpoints", json!({ "url": receiver.url(), "name": "receiver" })).await?;
-        receiver.verify_with(endpoint["secret"].as_str().context("a new endpoint's answer has its secret")?);
+        settings["url"] = json!(receiver.url());
+        let endpoint = self.create("/v1/endpoints", settings).await?;
+        if let Some(secret) = endpoint["secret"].as_str() {
+            receiver.verify_with(secret);
+        }
+        for secret in endpoint["secrets"].as_array().into_iter().flatten() {
+            if let Some(public_key) = secret["public_key"].as_str() {
+                receiver.verify_with_key(public_key);
+            }
+        }
         Ok((endpoint["id"].as_str().context("an endpoint has an id")?.to_owned(), receiver))
     }
 
     pub async fn webhook(&self, source: &str, webhook: &Webhook) -> Result<Answer> {
-        let mut request =
-            Request::post(format!("/webhooks/{source}")).header(header::CONTENT_TYPE, "application/json");
+        let mut request = Request::post(webhook.address(&format!("/webhooks/{source}")))
+            .header(header::HOST, HOST)
+            .header(header::CONTENT_TYPE, webhook.content_type);
         for (name, value) in &webhook.headers {
             request = request.header(*name, value);
         }

@@ -6,7 +6,9 @@
 mod app;
 mod faults;
 mod receiver;
+mod refusal;
 
-pub use app::{ADMIN_KEY, Answer, App, TestClock};
+pub use app::{ADMIN_KEY, Answer, App, HOST, TestClock};
 pub use faults::{Crash, Faults, Side};
 pub use receiver::{Receipt, Receiver};
+pub use refusal::{Refusal, Sent};

@@ -1,5 +1,5 @@
-//! A client app's endpoint. It answers what it is told, and keeps only what the stock Standard Webhooks library
-//! verifies.
+//! A client app's endpoint. It answers what it is told, and keeps only what it can verify: `v1` as the stock Standard
+//! Webhooks library signs it, `v1a` by the public key.
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -7,9 +7,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use data_encoding::BASE64;
+use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -20,6 +22,8 @@ use tokio::task::JoinSet;
 pub struct Receipt {
     pub webhook_id: String,
     pub body: String,
+    /// By names in lower case.
+    pub headers: BTreeMap<String, String>,
     /// What it was answered with.
     pub status: u16,
 }
@@ -33,6 +37,7 @@ impl Receipt {
 #[derive(Debug, Default)]
 struct Shared {
     secret: Option<String>,
+    public_key: Option<String>,
     answers: VecDeque<(u16, HeaderMap)>,
     receipts: Vec<Receipt>,
     refused: usize,
@@ -65,6 +70,11 @@ impl Receiver {
 
     pub fn verify_with(&self, secret: &str) {
         self.lock().secret = Some(secret.to_owned());
+    }
+
+    /// Besides the secret, if it has one.
+    pub fn verify_with_key(&self, public_key: &str) {
+        self.lock().public_key = Some(public_key.to_owned());
     }
 
     pub fn secret(&self) -> String {
@@ -122,17 +132,38 @@ async fn receive(
     }
 }
 
+/// The library's `verify` holds the timestamp against the system's clock, which is not the test's; what the library
+/// itself would sign is compared instead.
 fn verified(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Receipt> {
-    let webhook = Webhook::new(shared.secret.as_deref().context("no secret")?)?;
-    let webhook_id = headers.get("webhook-id").context("no webhook-id")?.to_str()?.to_owned();
-    let timestamp = headers.get("webhook-timestamp").context("no webhook-timestamp")?.to_str()?.parse()?;
-    // The library's `verify` holds the timestamp against the system's clock, which is not the test's; what the
-    // library itself would sign is compared instead.
-    let expected = webhook.sign(&webhook_id, timestamp, body)?;
-    let signatures = headers.get("webhook-signature").context("no webhook-signature")?.to_str()?;
-    anyhow::ensure!(
-        signatures.split(' ').any(|signature| signature == expected),
-        "the signature does not match"
-    );
-    Ok(Receipt { webhook_id, body: String::from_utf8(body.to_vec())?, status: 0 })
+    // Where a provider's request that is passed on has these names itself.
+    let prefix = if headers.contains_key("payrelay-webhook-id") { "payrelay-" } else { "" };
+    let text = |name: &str| {
+        let name = format!("{prefix}webhook-{name}");
+        headers.get(&name).with_context(|| format!("no {name}"))?.to_str().context("not a text")
+    };
+    let (webhook_id, timestamp) = (text("id")?.to_owned(), text("timestamp")?.parse()?);
+    let signatures: Vec<&str> = text("signature")?.split(' ').collect();
+    anyhow::ensure!(shared.secret.is_some() || shared.public_key.is_some(), "nothing to verify with");
+    if let Some(secret) = &shared.secret {
+        let expected = Webhook::new(secret)?.sign(&webhook_id, timestamp, body)?;
+        anyhow::ensure!(signatures.contains(&expected.as_str()), "no v1 signature matches");
+    }
+    if let Some(public_key) = &shared.public_key {
+        let key: [u8; 32] = BASE64
+            .decode(public_key.strip_prefix("whpk_").context("not a public key")?.as_bytes())?
+            .as_slice()
+            .try_into()?;
+        let key = VerifyingKey::from_bytes(&key)?;
+        let signed = [format!("{webhook_id}.{timestamp}.").as_bytes(), body].concat();
+        let is_good = |signature: &&str| {
+            let bytes = signature.strip_prefix("v1a,").and_then(|text| BASE64.decode(text.as_bytes()).ok());
+            let signature = bytes.and_then(|bytes| Signature::from_slice(&bytes).ok());
+            signature.is_some_and(|signature| key.verify(&signed, &signature).is_ok())
+        };
+        anyhow::ensure!(signatures.iter().any(is_good), "no v1a signature matches");
+    }
+    let kept = headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    Ok(Receipt { webhook_id, body: String::from_utf8(body.to_vec())?, headers: kept.collect(), status: 0 })
 }

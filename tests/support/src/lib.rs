@@ -6,11 +6,12 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use axum::response::Response;
+use intake::{Counters, Intake};
 use jiff::{SignedDuration, Timestamp};
 use local::{Options, Stack};
-use platform::{Aws, AwsEndpoints, Clock, Entropy, SecretText, Vault};
+use platform::{Aws, AwsEndpoints, Clock, Entropy, Metrics, SecretText, Vault};
 use queue::Queue;
-use relay::{EgressPolicy, SigningSecret};
+use relay::{Client, EgressPolicy, SigningSecret};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,14 +33,25 @@ pub fn operations() -> Vec<http::Operation> {
         payments_api::operations(&payments_api::Deps::new(store.clone(), "", clock.clone(), entropy.clone()));
     operations.extend(endpoints_api::operations(&endpoints_api::Deps::new(
         store.clone(),
-        queue,
+        queue.clone(),
         vault.clone(),
         EgressPolicy::strict(),
         "",
         clock.clone(),
         entropy.clone(),
     )));
-    operations.extend(sources_api::operations(&sources_api::Deps::new(store, vault, "", "", clock, entropy)));
+    let parts = intake::Parts {
+        store: store.clone(),
+        events: queue,
+        vault: vault.clone(),
+        client: Client::new(EgressPolicy::strict(), intake::limits()),
+        counters: Counters::new(Metrics::in_memory(clock.clone())),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let intake = Intake::new(parts, SignedDuration::ZERO);
+    let sources_api = sources_api::Deps::new(store, vault, intake, "", "", clock, entropy);
+    operations.extend(sources_api::operations(&sources_api));
     operations
 }
 
@@ -192,6 +204,13 @@ impl Api {
 
     /// Sends a signed webhook and records it. Nothing is delivered yet.
     pub async fn webhook(&self, source: &TestSource, id: &str, body: &[u8]) {
+        let answer = self.send_webhook(source, id, body).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        while self.stack.consume().await.expect("the consumer takes it") > 0 {}
+    }
+
+    /// Sends a signed webhook, whatever becomes of it.
+    pub async fn send_webhook(&self, source: &TestSource, id: &str, body: &[u8]) -> Answer {
         let timestamp = self.now().as_second();
         let signed = relay::signing::headers(id, timestamp, body, std::slice::from_ref(&source.secret), &[]);
         let mut call = Call::new("POST", format!("/webhooks/{}", source.id))
@@ -202,9 +221,7 @@ impl Api {
             assert_eq!(name, known);
             call = call.header(known, value.to_str().expect("ASCII"));
         }
-        let answer = self.send(call).await;
-        assert!(answer.status.is_success(), "{answer:?}");
-        while self.stack.consume().await.expect("the consumer takes it") > 0 {}
+        self.send(call).await
     }
 
     /// Sends an event of a payment at the present time.
@@ -228,6 +245,19 @@ impl Api {
                 None => return found,
             }
         }
+    }
+}
+
+impl TestSource {
+    /// The same source, called by somebody who signs with another secret.
+    #[must_use]
+    pub fn signed_with(&self, key: [u8; 32]) -> Self {
+        Self { id: self.id.clone(), secret: SigningSecret::generate(key) }
+    }
+
+    /// The text of the secret that this signs with.
+    pub fn secret_text(&self) -> String {
+        self.secret.to_text()
     }
 }
 

@@ -149,12 +149,20 @@ async fn scopes_are_asked_for_on_every_route() {
     let delivery = format!("/v1/deliveries/dlv_{}", "0".repeat(40));
     let retry = format!("{delivery}/retry");
     let attempts = format!("{delivery}/attempts");
+    let (secrets, test, matching) =
+        (format!("{path}/secrets"), format!("{path}/test"), format!("{path}/match"));
+    let secret = format!("{secrets}/sec_{}", "0".repeat(26));
     for (method, path, for_reader) in [
         ("GET", "/v1/endpoints", 200),
         ("POST", "/v1/endpoints", 403),
         ("GET", &path, 200),
         ("PUT", &path, 403),
         ("DELETE", &path, 403),
+        ("GET", &secrets, 200),
+        ("POST", &secrets, 403),
+        ("DELETE", &secret, 403),
+        ("POST", &test, 403),
+        ("POST", &matching, 415),
         ("GET", "/v1/deliveries", 200),
         ("GET", &delivery, 404),
         ("GET", &attempts, 404),

@@ -2,3 +2,7 @@
 
 mod deliveries;
 mod endpoints;
+mod replays;
+mod secrets;
+mod settings;
+mod trial;

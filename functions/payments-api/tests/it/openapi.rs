@@ -31,8 +31,10 @@ fn the_document_has_exactly_the_operations_of_the_routers_with_their_scopes() {
             (operation.method, operation.path.to_owned(), scope)
         })
         .collect();
-    // The one route of the webhook function, whose answers are the providers' business.
-    routed.insert(("post".to_owned(), "/webhooks/{source_id}".to_owned(), None));
+    // The routes of the webhook function, whose answers are the providers' business.
+    for method in ["get", "post"] {
+        routed.insert((method.to_owned(), "/webhooks/{source_id}".to_owned(), None));
+    }
     assert_eq!(documented(&document()), routed);
 }
 
@@ -95,7 +97,11 @@ async fn answers_have_the_documented_shapes() {
     let api = Api::start().await;
     let source = api.new_source().await;
     let data = json!({"id": "p1", "amount": 500, "currency": "EUR", "merchant_reference": "order-1"});
-    let endpoint = api.post("/v1/endpoints", &json!({"url": "http://127.0.0.1:9/"})).await;
+    let settings = json!({
+        "url": "http://127.0.0.1:9/", "signing": ["v1", "v1a"], "headers": {"x-a": "b"},
+        "conditions": {"type": ["payment.captured", {"anything-but": ["x", 1, null]}, {"exists": false}]},
+    });
+    let endpoint = api.post("/v1/endpoints", &settings).await;
     api.event(&source, "msg_1", "payment.captured", &data).await;
     api.event(&source, "msg_2", "invoice.paid", &json!({})).await;
     while api.stack.dispatch().await.expect("the dispatcher runs") > 0 {}
@@ -103,10 +109,19 @@ async fn answers_have_the_documented_shapes() {
     let secrets = format!("/v1/sources/{}/secrets", source.id);
     let secret = api.post(&secrets, &json!({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})).await;
 
+    let endpoint_path = format!("/v1/endpoints/{}", endpoint.id());
+    let own_secrets = format!("{endpoint_path}/secrets");
+    let added = api.post(&own_secrets, &json!({})).await;
+    let test = api.post(&format!("{endpoint_path}/test"), &json!({})).await;
+    let matched = api.post(&format!("{endpoint_path}/match"), &json!({"payload": {}})).await;
+
+    api.send_webhook(&source.signed_with([9; 32]), "msg_3", b"{}").await.expect(401);
+
     let id_of = async |path: &str| api.get(path).await.data()[0]["id"].as_str().expect("an id").to_owned();
     let payment = format!("/v1/payments/{}", id_of("/v1/payments").await);
     let event = format!("/v1/events/{}", id_of("/v1/events").await);
     let delivery = format!("/v1/deliveries/{}", id_of("/v1/deliveries").await);
+    let quarantined = format!("/v1/quarantine/{}", id_of("/v1/quarantine").await);
     let shapes = Shapes(document());
     for (path, shape) in [
         ("/v1/payments".to_owned(), "PaymentList"),
@@ -115,13 +130,16 @@ async fn answers_have_the_documented_shapes() {
         ("/v1/events".to_owned(), "EventList"),
         (event, "Event"),
         ("/v1/endpoints".to_owned(), "EndpointList"),
-        (format!("/v1/endpoints/{}", endpoint.id()), "Endpoint"),
+        (endpoint_path, "Endpoint"),
+        (own_secrets, "EndpointSecretList"),
         ("/v1/deliveries".to_owned(), "DeliveryList"),
         (delivery.clone(), "Delivery"),
         (format!("{delivery}/attempts"), "AttemptList"),
         ("/v1/sources".to_owned(), "SourceList"),
         (format!("/v1/sources/{}", source.id), "Source"),
         (secrets, "SecretList"),
+        ("/v1/quarantine".to_owned(), "QuarantinedRequestList"),
+        (quarantined.clone(), "QuarantinedRequest"),
         ("/v1/api-keys".to_owned(), "ApiKeyList"),
         (format!("/v1/api-keys/{}", key.id()), "ApiKey"),
         ("/errors".to_owned(), "ErrorList"),
@@ -131,7 +149,13 @@ async fn answers_have_the_documented_shapes() {
     }
     shapes.check("CreatedEndpoint", &endpoint);
     shapes.check("CreatedApiKey", &key);
+    shapes.check("AddedEndpointSecret", &added);
+    shapes.check("EndpointTest", &test);
+    shapes.check("Match", &matched);
     shapes.check("Secret", &secret);
+    shapes.check("QuarantineVerification", &api.post(&format!("{quarantined}/verify"), &json!({})).await);
+    let all = api.post("/v1/quarantine/verify", &json!({"source": source.id})).await;
+    shapes.check("QuarantineVerifications", &all);
     shapes.check("Problem", &api.get("/v1/payments?limit=0&colour=red").await);
 }
 

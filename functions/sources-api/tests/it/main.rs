@@ -1,5 +1,6 @@
 //! Sources and API keys, over the real engines.
 
 mod api_keys;
+mod quarantine;
 mod secrets;
 mod sources;

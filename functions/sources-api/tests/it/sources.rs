@@ -81,6 +81,34 @@ async fn what_is_wrong_with_a_source_is_said_field_by_field() {
 }
 
 #[tokio::test]
+async fn a_generic_source_says_how_its_provider_signs_and_what_can_not_work_is_refused() {
+    let api = Api::start().await;
+    let body = |secret: &str, signed: &str, meanings: &str| {
+        json!({
+            "provider": "generic", "name": "shop", "secrets": [secret],
+            "settings": {
+                "algorithm": "hmac-sha256", "signature": "header:x-signature", "encoding": "hex", "key_encoding": "hex",
+                "signed": signed, "type": "event", "payment": "data.id", "meanings": meanings,
+            },
+        })
+    };
+    let key = "00112233445566778899aabbccddeeff";
+    let created = api.post("/v1/sources", &body(key, "{body}", "sold=paid")).await;
+    assert_eq!(created.expect(201)["settings"]["signed"], "{body}");
+    let path = format!("/v1/sources/{}/secrets", created.id());
+    api.post(&path, &json!({"secret": "ffeeddccbbaa99887766554433221100"})).await.expect(201);
+    let pasted = api.post(&path, &json!({"secret": "not-in-hex-at-all"})).await;
+    assert_eq!(pasted.expect_problem(400, "invalid_field").places(), ["/secret"]);
+
+    let refused = api.post("/v1/sources", &body("not-in-hex-at-all", "{timestamp}", "sold=bought")).await;
+    let refused = refused.expect_problem(400, "invalid_field");
+    // What the secret has to be is only known once the settings are right.
+    assert_eq!(refused.places(), ["/settings/signed", "/settings/meanings"]);
+    let refused = api.post("/v1/sources", &body("not-in-hex-at-all", "{body}", "sold=paid")).await;
+    assert_eq!(refused.expect_problem(400, "invalid_field").places(), ["/secrets/0"]);
+}
+
+#[tokio::test]
 async fn sources_are_listed_newest_first_over_several_pages() {
     let api = Api::start().await;
     let mut ids = Vec::new();
@@ -119,4 +147,52 @@ async fn a_secret_is_never_shown_nor_repeated_in_an_error() {
         let text = String::from_utf8_lossy(&answer.bytes);
         assert!(!text.contains("hiddenhidden"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn an_api_credential_is_taken_and_never_shown() {
+    let api = Api::start().await;
+    let key = "sk_live_abcdefgh1234";
+    let body = json!({"provider": "stripe", "secrets": [SECRET], "api_credential": key});
+    let created = api.post("/v1/sources", &body).await;
+    created.expect(201);
+    assert_eq!(created["api_credential"]["hint"], "1234");
+    let path = format!("/v1/sources/{}", created.id());
+    let shown = api.get(&path).await["api_credential"].clone();
+    assert_eq!(shown, created["api_credential"]);
+    assert_eq!(shown.as_object().map(serde_json::Map::len), Some(2), "hint and time alone: {shown}");
+
+    let kept = api.put(&path, &json!({"name": "store"})).await;
+    assert_eq!(kept.expect(200)["api_credential"], shown, "it stays unless another is given");
+    let replaced = api.put(&path, &json!({"api_credential": "rk_live_abcdefgh5678"})).await;
+    assert_eq!(replaced.expect(200)["api_credential"]["hint"], "5678");
+    let removed = api.put(&path, &json!({"api_credential": null})).await;
+    assert!(removed.expect(200).json.get("api_credential").is_none());
+    for answer in [&created, &kept, &replaced] {
+        assert!(!String::from_utf8_lossy(&answer.bytes).contains("abcdefgh"));
+    }
+}
+
+#[tokio::test]
+async fn an_api_credential_that_can_not_be_one_is_refused() {
+    let api = Api::start().await;
+    for (provider, credential, complaint) in [
+        ("stripe", "pk_live_1", "the credential must begin with one of: sk_, rk_"),
+        ("stripe", "", "the credential is empty"),
+        ("stripe", "sk_live_1 ", "the credential has characters that no key has"),
+        ("square", "key", "nothing is asked of this provider's API"),
+    ] {
+        let body = json!({"provider": provider, "secrets": [SECRET], "api_credential": credential});
+        let refused = api.post("/v1/sources", &body).await;
+        refused.expect_problem(400, "invalid_field");
+        let expected = ("/api_credential".to_owned(), complaint.to_owned());
+        assert!(refused.errors().contains(&expected), "{:?}", refused.errors());
+        assert!(credential.is_empty() || !refused.json.to_string().contains(credential));
+    }
+    let source = api.new_source().await;
+    let long = format!("sk_{}", "x".repeat(4096));
+    let body = json!({"provider": "stripe", "secrets": [SECRET], "api_credential": long});
+    assert_eq!(api.post("/v1/sources", &body).await.places(), ["/api_credential"]);
+    let refused = api.put(&format!("/v1/sources/{}", source.id), &json!({"api_credential": "key"})).await;
+    assert_eq!(refused.places(), ["/api_credential"]);
 }

@@ -33,7 +33,7 @@ impl Client {
     /// Calls a source's webhook, as its provider does.
     pub(super) async fn webhook(&self, source: &str, webhook: &Webhook) -> Result<StatusCode> {
         let mut request =
-            Request::post(format!("/webhooks/{source}")).header(header::CONTENT_TYPE, "application/json");
+            Request::post(format!("/webhooks/{source}")).header(header::CONTENT_TYPE, webhook.content_type);
         for (name, value) in &webhook.headers {
             request = request.header(*name, value);
         }

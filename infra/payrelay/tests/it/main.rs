@@ -5,6 +5,7 @@
 mod client;
 mod process;
 mod receiver;
+mod simulate;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;

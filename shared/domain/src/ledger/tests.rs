@@ -42,7 +42,8 @@ impl Arrivals {
         let payment = self.payment.get_or_insert_with(|| {
             Payment::new(source(), "test".to_owned(), "pi_1".to_owned(), id.clone(), at)
         });
-        let arrival = Arrival { received_at: at, verified_by: VerifiedBy::Signature, secret: None };
+        let arrival =
+            Arrival { received_at: at, verified_by: VerifiedBy::Signature, confirmed_at: None, secret: None };
         payment.record(&id, &base, notification, &arrival);
     }
 

@@ -38,7 +38,7 @@ fn event(key: &str) -> EventId {
 }
 
 fn arrival(verified_by: VerifiedBy, second: i64) -> Arrival {
-    Arrival { received_at: at(second), verified_by, secret: None }
+    Arrival { received_at: at(second), verified_by, confirmed_at: None, secret: None }
 }
 
 fn payment() -> Payment {
@@ -137,4 +137,27 @@ fn a_repeat_keeps_the_arrival_that_was_recorded() {
     let first = payment.record(&event("a"), &event("a"), &authorize, &arrival(VerifiedBy::Signature, 1));
     let again = payment.record(&event("a"), &event("a"), &authorize, &arrival(VerifiedBy::Signature, 9));
     assert_eq!(again, first);
+}
+
+#[test]
+fn a_confirmation_applies_what_the_api_told_and_settles_what_was_unproven() {
+    let mut payment = payment();
+    let hint = notification("a", OperationKind::Capture, 999_999);
+    let told = notification("b", OperationKind::Capture, 400);
+    payment.record(&event("a"), &event("a"), &hint, &arrival(VerifiedBy::None, 1));
+    assert_eq!(payment.ledger.derive().integrity, Integrity::Unverified);
+    let confirmed_at = Some(at(9));
+    let api = Arrival { confirmed_at, ..arrival(VerifiedBy::Api, 2) };
+    let entry = payment.confirm(&event("b"), "as it came", &told, &api);
+    let derived = payment.ledger.derive();
+    assert_eq!((derived.integrity, derived.amount_captured), (Integrity::Ok, Some(400)));
+    assert_eq!((entry.transition.effect, entry.digest.as_str()), (Effect::Applied, "as it came"));
+    assert_eq!(payment.updated_at, at(9), "it is known since the answer");
+    // A repeat, and a second answer before the first is committed, give what was recorded.
+    let other = notification("b", OperationKind::Capture, 500);
+    let again = Arrival { confirmed_at: Some(at(30)), ..api };
+    assert_eq!(payment.confirm(&event("b"), "as it came", &other, &again), entry);
+    // What is said without proof after the answer waits for the next.
+    payment.record(&event("c"), &event("c"), &hint, &arrival(VerifiedBy::None, 40));
+    assert_eq!(payment.ledger.derive().integrity, Integrity::Unverified);
 }

@@ -4,9 +4,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use domain::{Arrival, EndpointId, Event, EventId, Payment, PaymentId, SecretId, SourceId, StandardPayload};
+use domain::{
+    Arrival, BodyFormat, Conditions, EndpointId, Event, EventId, Payment, PaymentId, SecretId, SourceId,
+    StandardPayload,
+};
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, Verified};
+use std::collections::BTreeSet;
 
 /// Trimmed to what is read of it, and then some.
 const CHARGE: &str = r#"{
@@ -61,6 +65,7 @@ fn record(payment: &mut Option<Payment>, body: &str, now: Timestamp) -> Event {
         let arrival = Arrival {
             received_at: now,
             verified_by: verified.verified_by(),
+            confirmed_at: None,
             secret: verified.secret().cloned(),
         };
         payment.record(&id, &id, &notification, &arrival).transition
@@ -73,9 +78,11 @@ fn record(payment: &mut Option<Payment>, body: &str, now: Timestamp) -> Event {
         payment: payment_id,
         received_at: now,
         verified_by: verified.verified_by(),
+        confirmed_at: None,
         secret: verified.secret().cloned(),
         notification,
         transition,
+        unconfirmed: None,
         endpoints: vec![EndpointId::mint([3; 16])],
     }
 }
@@ -106,5 +113,49 @@ fn the_payload_of_a_stored_event_is_the_same_byte_for_byte() {
         // The store does not keep the facts: what became of them is in the transition.
         stored.notification.facts.clear();
         assert_eq!(bytes(&stored), bytes(&event));
+    }
+}
+
+#[test]
+fn each_format_tells_the_same_event_in_its_own_shape() {
+    let mut payment = None;
+    record(&mut payment, CHARGE, at(0));
+    let refund = record(&mut payment, REFUND, at(60));
+    let body = |format: BodyFormat| format.body(&refund).unwrap();
+    let json = |format| serde_json::from_str::<serde_json::Value>(&body(format)).unwrap();
+    insta::assert_json_snapshot!("cloudevent_of_a_refund", json(BodyFormat::Cloudevents));
+    insta::assert_json_snapshot!("thin_payload_of_a_refund", json(BodyFormat::Thin));
+    insta::assert_snapshot!("xml_payload_of_a_refund", body(BodyFormat::StandardXml));
+    assert_eq!(json(BodyFormat::Standard), serde_json::to_value(StandardPayload::from(&refund)).unwrap());
+    assert_eq!(json(BodyFormat::Cloudevents)["data"], json(BodyFormat::Standard)["data"]);
+    assert_eq!(BodyFormat::Raw.body(&refund), None, "the request is kept beside the event");
+}
+
+#[test]
+fn conditions_can_be_put_on_every_field_that_a_payload_has() {
+    fn paths(value: &serde_json::Value, at: &str, found: &mut BTreeSet<String>) {
+        match value {
+            serde_json::Value::Object(members) => members.iter().for_each(|(name, member)| {
+                let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+                paths(member, &path, found);
+                found.insert(path);
+            }),
+            serde_json::Value::Array(entries) => entries.iter().for_each(|entry| paths(entry, at, found)),
+            _ => {}
+        }
+    }
+    let mut payment = None;
+    let mut found = BTreeSet::new();
+    for (second, body) in [(0, CHARGE), (60, REFUND)] {
+        let mut event = record(&mut payment, body, at(second));
+        event.confirmed_at = Some(at(second));
+        paths(&serde_json::to_value(StandardPayload::from(&event)).unwrap(), "", &mut found);
+    }
+    assert!(
+        found.contains("data.payment.operations.kind") && found.contains("data.previous.amount_refunded")
+    );
+    for path in found {
+        let condition = serde_json::json!({ &path: [{ "exists": true }] });
+        assert!(Conditions::parse(&condition).is_ok(), "{path}: add it to FIELDS");
     }
 }

@@ -2,7 +2,14 @@
 //!
 //! A modification (capture, refund, ...) names its payment as `originalReference` and itself as `pspReference`;
 //! the payment itself has only the latter. A dispute keeps one `pspReference` through all its events
-//! (<https://docs.adyen.com/risk-management/disputes-api/dispute-notifications>).
+//! (<https://docs.adyen.com/risk-management/disputes-api/dispute-notifications>). Codes and their examples were read in
+//! `json/Webhooks-v1.json` of <https://github.com/Adyen/adyen-openapi>.
+//!
+//! - [`UNNAMED`] dispute codes name the payment as `originalReference` only where the Customer Area's setting "Include the
+//!   originalReference for CHARGEBACK_REVERSED events" (webhook, additional settings, Risk) is on. Without it they can't
+//!   be joined to the dispute that they decide.
+//! - Not confirmed: whether the REFUND that follows a POSTPONED_REFUND has its `pspReference` (so the latter books nothing);
+//!   whether a capture that Adyen makes again after a CAPTURE_FAILED has a new one.
 //!
 //! The signature covers `pspReference`, `originalReference`, `merchantAccountCode`, `merchantReference`,
 //! `amount`, `eventCode` and `success`, and facts are made of these alone, with two exceptions: `eventDate` orders
@@ -41,6 +48,8 @@ enum Meaning {
     Reversal(OperationKind, EventType),
     /// Cancels a refund at a terminal: the refund is what `originalReference` names.
     VoidRefund,
+    /// Sent by hand from the Customer Area.
+    Test,
     Dispute(EventType, Option<DisputeStage>, Option<DisputeFunds>),
 }
 
@@ -61,19 +70,35 @@ const EVENT_CODES: &[(&str, Meaning)] = &[
     ("REFUND_FAILED",            Meaning::Reversal(OperationKind::Refund, EventType::RefundFailed)),
     ("REFUNDED_REVERSED",        Meaning::Reversal(OperationKind::Refund, EventType::RefundReversed)),
     ("VOID_PENDING_REFUND",      Meaning::VoidRefund),
+    ("NOTIFICATIONTEST",         Meaning::Test),
     ("REQUEST_FOR_INFORMATION",    Meaning::Dispute(EventType::DisputeWarning, Some(DisputeStage::Warning), None)),
     // The dispute is announced; the money is taken with CHARGEBACK.
     ("NOTIFICATION_OF_CHARGEBACK", Meaning::Dispute(EventType::DisputeWarning, Some(DisputeStage::Warning), None)),
     ("INFORMATION_SUPPLIED",       Meaning::Dispute(EventType::DisputeUpdated, None, None)),
+    ("ISSUER_COMMENTS",            Meaning::Dispute(EventType::DisputeUpdated, None, None)),
     ("CHARGEBACK",                 Meaning::Dispute(EventType::DisputeOpened, Some(DisputeStage::Open), Some(DisputeFunds::Withdrawn))),
     // Not final: a second chargeback may follow.
     ("CHARGEBACK_REVERSED",        Meaning::Dispute(EventType::DisputeWon, Some(DisputeStage::Won), Some(DisputeFunds::Reinstated))),
     ("SECOND_CHARGEBACK",          Meaning::Dispute(EventType::DisputeLost, Some(DisputeStage::Lost), Some(DisputeFunds::Withdrawn))),
+    ("PREARBITRATION_OPEN",        Meaning::Dispute(EventType::DisputeOpened, Some(DisputeStage::Open), None)),
+    // Adyen's pages differ on whether this is the end; if it is, a SECOND_CHARGEBACK follows.
+    ("PREARBITRATION_ACCEPTED",    Meaning::Dispute(EventType::DisputeUpdated, None, None)),
+    ("PREARBITRATION_DECLINED",    Meaning::Dispute(EventType::DisputeUpdated, None, None)),
+    // Not final either: the issuer may open it again.
+    ("PREARBITRATION_ISSUER_WITHDRAWN", Meaning::Dispute(EventType::DisputeWon, Some(DisputeStage::Won), None)),
+    ("SCHEME_ARBITRATION",         Meaning::Dispute(EventType::DisputeUpdated, Some(DisputeStage::Open), None)),
+    ("SCHEME_ARBITRATION_WON",     Meaning::Dispute(EventType::DisputeWon, Some(DisputeStage::Won), None)),
+    // The SECOND_CHARGEBACK that follows takes the money, with the fees.
+    ("SCHEME_ARBITRATION_LOST",    Meaning::Dispute(EventType::DisputeLost, Some(DisputeStage::Lost), None)),
     ("PREARBITRATION_WON",         Meaning::Dispute(EventType::DisputeWon, Some(DisputeStage::Won), None)),
     ("PREARBITRATION_LOST",        Meaning::Dispute(EventType::DisputeLost, Some(DisputeStage::Lost), Some(DisputeFunds::Withdrawn))),
     ("ISSUER_RESPONSE_TIMEFRAME_EXPIRED", Meaning::Dispute(EventType::DisputeWon, Some(DisputeStage::Won), None)),
     ("DISPUTE_DEFENSE_PERIOD_ENDED",      Meaning::Dispute(EventType::DisputeLost, Some(DisputeStage::Lost), None)),
 ];
+
+/// See the module. By Adyen's words on that setting, their `pspReference` is the payment's while it is off.
+const UNNAMED: &[&str] =
+    &["CHARGEBACK_REVERSED", "SECOND_CHARGEBACK", "PREARBITRATION_WON", "PREARBITRATION_LOST"];
 
 /// The signed fields of one item.
 struct Item<'a> {
@@ -149,6 +174,15 @@ fn notification(item: &Object<'_>, captures_automatically: bool) -> Result<Notif
         Some(meaning) => said.facts(meaning),
         None => (EventType::ProviderOther, Vec::new()),
     };
+    // A dispute's own reference is no payment's.
+    let nameless = original.is_none()
+        && match meaning {
+            Some(Meaning::Dispute(..)) => !UNNAMED.contains(&code.as_ref()),
+            meaning => matches!(meaning, None | Some(Meaning::Test)),
+        };
+    if nameless {
+        facts.clear();
+    }
     // A modification may carry a reference of its own.
     if let (Some(Meaning::Authorisation | Meaning::Pending | Meaning::OfferClosed), Some(reference)) =
         (meaning, item.scalar("merchantReference"))
@@ -156,7 +190,7 @@ fn notification(item: &Object<'_>, captures_automatically: bool) -> Result<Notif
         facts.push(Fact::MerchantReference { reference: reference.into_owned() });
     }
     // What we do not know may be about anything (a report has a `pspReference` too), unless it names a payment.
-    let payment = original.as_deref().or(meaning.map(|_| psp.as_ref()));
+    let payment = original.as_deref().or((!nameless).then_some(psp.as_ref()));
     Ok(Notification {
         dedupe_key: format!("{psp}:{code}:{success}"),
         provider_event_id: None,
@@ -226,6 +260,7 @@ impl Item<'_> {
             Meaning::VoidRefund => {
                 (EventType::RefundReversed, vec![operation(Refund, self.payment, Reversed, self.amount)])
             }
+            Meaning::Test => (EventType::SourceTest, Vec::new()),
             Meaning::Dispute(event_type, stage, funds) => {
                 let id = self.psp.to_owned();
                 (event_type, vec![Fact::Dispute { id, stage, amount: self.amount, funds }])

@@ -4,6 +4,7 @@ use super::document::Document;
 use super::format::{Amount, AmountUnit, At, Body, Clock, Format, Meaning, Named, Subject};
 use super::{Malformed, exponent, operation};
 use crate::json::Object;
+use crate::verify::form;
 use crate::{Settings, Verified};
 use data_encoding::{BASE64, HEXLOWER};
 use domain::{
@@ -15,24 +16,28 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 pub(crate) fn notifications(
-    format: &'static Format,
+    format: &Format<'_>,
     verified: &Verified,
     settings: &Settings,
 ) -> Result<Vec<Notification>, Malformed> {
     let decoded = match format.body {
         Body::Json | Body::Form => Cow::Borrowed(verified.body()),
         Body::JsonInBase64(member) => {
-            let text = Object::parse(verified.body(), "body")?.required_text(member)?.into_owned();
+            let text = Object::parse(verified.body(), "body")?
+                .text(member)
+                .ok_or_else(|| Malformed::at(member, "is missing"))?
+                .into_owned();
             let decoded = BASE64.decode(text.as_bytes());
-            Cow::Owned(decoded.map_err(|_| Malformed::new("body", member, "is not base64"))?)
+            Cow::Owned(decoded.map_err(|_| Malformed::at(member, "is not base64"))?)
         }
+        Body::XmlInForm(field) => Cow::Owned(base64_field(verified.body(), field)?),
     };
     let document = Document::parse(format.body, &decoded, "body")?;
     let read = |document| Reader { format, verified, settings, document }.notification();
     let Some(list) = format.list else { return Ok(vec![read(document)?]) };
     let elements = document.list(list)?;
     if elements.is_empty() {
-        return Err(Malformed::new("body", list, "is missing or empty"));
+        return Err(Malformed::at(list, "is missing or empty"));
     }
     elements
         .into_iter()
@@ -40,14 +45,21 @@ pub(crate) fn notifications(
         .collect()
 }
 
+/// Braintree's base64 has a line feed after every 60 characters.
+fn base64_field(form: &[u8], field: &str) -> Result<Vec<u8>, Malformed> {
+    let text = form::field(form, field).map_err(|_| Malformed::at(field, "can't be read"))?;
+    let text = text.ok_or_else(|| Malformed::at(field, "is missing"))?.replace('\n', "");
+    BASE64.decode(text.as_bytes()).map_err(|_| Malformed::at(field, "is not base64"))
+}
+
 struct Reader<'a> {
-    format: &'static Format,
+    format: &'a Format<'a>,
     verified: &'a Verified,
     settings: &'a Settings,
     document: Document<'a>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn notification(&self) -> Result<Notification, Malformed> {
         let provider_type = self.needed(self.format.kind, ".")?;
         let dedupe_key = self.needed(self.format.key, ":")?;
@@ -72,7 +84,7 @@ impl Reader<'_> {
         Ok(notification)
     }
 
-    fn meaning(&self, provider_type: &str) -> Result<Option<(&'static Subject, Meaning)>, Malformed> {
+    fn meaning(&self, provider_type: &str) -> Result<Option<(&'a Subject<'a>, Meaning)>, Malformed> {
         for subject in self.format.subjects {
             let status = self.joined(subject.status, ".")?.unwrap_or_default();
             let rule = subject.rules.iter().find(|(wanted_type, wanted_status, _)| {
@@ -88,7 +100,7 @@ impl Reader<'_> {
 
     fn tell(
         &self,
-        subject: &Subject,
+        subject: &'a Subject<'a>,
         meaning: Meaning,
         notification: &mut Notification,
     ) -> Result<(), Malformed> {
@@ -123,7 +135,7 @@ impl Reader<'_> {
     }
 
     /// The first alternative whose parts are all there.
-    fn needed(&self, alternatives: &[&[At]], separator: &str) -> Result<String, Malformed> {
+    fn needed(&self, alternatives: &'a [&'a [At<'a>]], separator: &str) -> Result<String, Malformed> {
         for parts in alternatives {
             if let Some(text) = self.joined(parts, separator)?.filter(|text| !text.is_empty()) {
                 return Ok(text);
@@ -134,11 +146,11 @@ impl Reader<'_> {
             At::Body(path) | At::After(_, path) | At::Header(path) => Some(*path),
             _ => None,
         });
-        Err(Malformed::new("body", name.unwrap_or_default(), "is missing"))
+        Err(Malformed::at(name.unwrap_or_default(), "is missing"))
     }
 
     /// `None` where a part is absent.
-    fn joined(&self, parts: &[At], separator: &str) -> Result<Option<String>, Malformed> {
+    fn joined(&self, parts: &'a [At<'a>], separator: &str) -> Result<Option<String>, Malformed> {
         let mut joined = String::new();
         for (index, at) in parts.iter().enumerate() {
             let Some(text) = self.text(at)? else { return Ok(None) };
@@ -150,7 +162,7 @@ impl Reader<'_> {
         Ok(Some(joined))
     }
 
-    fn first(&self, places: &[At]) -> Result<Option<String>, Malformed> {
+    fn first(&self, places: &'a [At<'a>]) -> Result<Option<String>, Malformed> {
         for at in places {
             if let Some(text) = self.text(at)? {
                 return Ok(Some(text.into_owned()));
@@ -159,7 +171,7 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    fn text(&self, at: &At) -> Result<Option<Cow<'_, str>>, Malformed> {
+    fn text(&self, at: &'a At<'a>) -> Result<Option<Cow<'a, str>>, Malformed> {
         Ok(match at {
             At::Body(path) => self.document.text(path)?,
             At::Header(name) => {
@@ -170,6 +182,10 @@ impl Reader<'_> {
             At::After(before, path) => {
                 self.document.text(path)?.map(|text| Cow::Owned(format!("{before}{text}")))
             }
+            At::Link(path, rel) => self.document.link(path, rel)?.map(Cow::Owned),
+            At::FieldSha256(field) => form::field(self.verified.body(), field)
+                .map_err(|_| Malformed::at(field, "can't be read"))?
+                .map(|text| Cow::Owned(HEXLOWER.encode(&Sha256::digest(text.as_bytes())))),
             At::BodySha256 => Some(Cow::Owned(HEXLOWER.encode(&Sha256::digest(self.verified.body())))),
             At::Arrival => self.verified.arrival_us().map(|at| Cow::Owned(at.to_string())),
         })
@@ -185,24 +201,32 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    fn currency(&self, subject: &Subject) -> Result<Option<Currency>, Malformed> {
+    fn currency(&self, subject: &'a Subject<'a>) -> Result<Option<Currency>, Malformed> {
         let code = match subject.currency {
             Named::Nowhere => None,
             Named::Always(code) => Some(Cow::Borrowed(code)),
-            Named::Setting(name) => self.settings.get(name).map(|code| Cow::Borrowed(code.as_str())),
-            Named::At(paths) => {
-                let mut code = None;
-                for path in paths {
-                    code = code.or(self.document.text(path)?);
-                }
-                code
-            }
+            Named::Setting(name) => self.setting(name),
+            Named::At(paths) => self.first_text(paths)?,
+            Named::AtOrSetting(paths, name) => self.first_text(paths)?.or_else(|| self.setting(name)),
         };
         Ok(code.and_then(|code| code.parse().ok()))
     }
 
+    fn setting(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.settings.get(name).map(|value| Cow::Borrowed(value.as_str()))
+    }
+
+    fn first_text(&self, paths: &'a [&'a str]) -> Result<Option<Cow<'a, str>>, Malformed> {
+        for path in paths {
+            if let Some(text) = self.document.text(path)? {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
     /// `None` where the payload does not say, or where a decimal's currency has no exponent that we know.
-    fn amount(&self, amount: Amount, exponent: Option<u8>) -> Result<Option<i64>, Malformed> {
+    fn amount(&self, amount: Amount<'a>, exponent: Option<u8>) -> Result<Option<i64>, Malformed> {
         match amount {
             Amount::Absent => Ok(None),
             Amount::First(paths) => {
@@ -212,6 +236,10 @@ impl Reader<'_> {
                     }
                 }
                 Ok(None)
+            }
+            Amount::Unsigned(paths) => {
+                let amount = self.amount(Amount::First(paths), exponent)?;
+                Ok(amount.and_then(i64::checked_abs))
             }
             Amount::Sum(paths) => {
                 let mut amounts = Vec::new();
@@ -235,31 +263,33 @@ impl Reader<'_> {
         }
     }
 
-    fn minor(&self, text: &str, path: &'static str, exponent: Option<u8>) -> Result<Option<i64>, Malformed> {
+    fn minor(&self, text: &str, path: &str, exponent: Option<u8>) -> Result<Option<i64>, Malformed> {
         match (self.format.unit, exponent) {
             // A minor unit has no digits after the point, whatever its currency; `100.0` is an integer all the same.
             (AmountUnit::Minor, _) => decimal_to_minor(text, 0).map(Some),
             (AmountUnit::Major, Some(exponent)) => decimal_to_minor(text, exponent).map(Some),
             (AmountUnit::Major, None) => return Ok(None),
         }
-        .map_err(|_| Malformed::new("body", path, "is not an amount of its currency"))
+        .map_err(|_| Malformed::at(path, "is not an amount of its currency"))
     }
 }
 
 /// `None` for no amounts at all, or one that is not known.
-fn total(amounts: &[(Option<i64>, &'static str)]) -> Result<Option<i64>, Malformed> {
+fn total(amounts: &[(Option<i64>, &str)]) -> Result<Option<i64>, Malformed> {
     let mut total = None;
     for (amount, path) in amounts {
         let Some(amount) = amount else { return Ok(None) };
         let sum = total.unwrap_or(0i64).checked_add(*amount);
-        total = Some(sum.ok_or(Malformed::new("body", path, "is too large"))?);
+        total = Some(sum.ok_or_else(|| Malformed::at(path, "is too large"))?);
     }
     Ok(total)
 }
 
-fn timestamp(text: &str, clock: Clock) -> Option<Timestamp> {
+fn timestamp(text: &str, clock: Clock<'_>) -> Option<Timestamp> {
     match clock {
         Clock::Rfc3339 => text.parse().ok(),
+        // Zero is how providers write that there is no time (Rapyd does), not the year 1970.
+        Clock::Seconds | Clock::Milliseconds if text == "0" => None,
         Clock::Seconds => Timestamp::from_second(text.parse().ok()?).ok(),
         Clock::Milliseconds => Timestamp::from_millisecond(text.parse().ok()?).ok(),
         Clock::Local(form, hours) => {
@@ -274,9 +304,11 @@ fn event_type(meaning: Meaning) -> EventType {
         Meaning::RequiresAction => EventType::PaymentRequiresAction,
         Meaning::Processing => EventType::PaymentProcessing,
         Meaning::Authorized => EventType::PaymentAuthorized,
-        Meaning::Failed | Meaning::CaptureFailed | Meaning::CaptureReversed => EventType::PaymentFailed,
-        Meaning::Paid | Meaning::Captured => EventType::PaymentCaptured,
-        Meaning::Canceled => EventType::PaymentCanceled,
+        Meaning::Failed | Meaning::CaptureFailed | Meaning::CaptureReversed | Meaning::Returned => {
+            EventType::PaymentFailed
+        }
+        Meaning::Paid | Meaning::Captured | Meaning::CaptureTotal => EventType::PaymentCaptured,
+        Meaning::Canceled | Meaning::Undone => EventType::PaymentCanceled,
         Meaning::Expired => EventType::PaymentExpired,
         Meaning::Refund(OperationState::Succeeded) | Meaning::RefundTotal => EventType::RefundSucceeded,
         Meaning::Refund(OperationState::Failed) => EventType::RefundFailed,
@@ -321,15 +353,23 @@ impl Said<'_> {
             }
             // What was captured had been authorised; how much is for other notifications to say.
             Meaning::Captured => vec![authorization(Succeeded, None), capture(Succeeded)],
+            Meaning::CaptureTotal => {
+                let mut facts = vec![authorization(Succeeded, None)];
+                facts.extend(total_of(Capture, amount));
+                facts
+            }
             Meaning::Canceled => vec![authorization(Unknown, None), self.void(VoidCause::Canceled)],
             Meaning::Expired => vec![authorization(Unknown, None), self.void(VoidCause::Expired)],
+            Meaning::Undone | Meaning::Returned => {
+                vec![authorization(Unknown, None), self.void(VoidCause::Canceled), capture(Reversed)]
+            }
             Meaning::CaptureFailed => return vec![capture(Failed)],
             Meaning::CaptureReversed => return vec![capture(Reversed)],
             Meaning::Refund(state) => {
                 // Without an id of its own a refund can't be told from the next one.
                 return self.operation.map(|id| operation(Refund, id, state, amount)).into_iter().collect();
             }
-            Meaning::RefundTotal => return refund_total(amount).into_iter().collect(),
+            Meaning::RefundTotal => return total_of(Refund, amount).into_iter().collect(),
             Meaning::Dispute(stage, funds) => {
                 let id = self.operation.unwrap_or(payment).to_owned();
                 return vec![Fact::Dispute { id, stage, amount, funds }];
@@ -341,11 +381,19 @@ impl Said<'_> {
 
     /// What notifications about the payment itself say besides.
     fn describe(self, meaning: Meaning, mut facts: Vec<Fact>) -> Vec<Fact> {
-        let asks = !matches!(meaning, Meaning::Captured | Meaning::Canceled | Meaning::Expired);
+        let asks = !matches!(
+            meaning,
+            Meaning::Captured
+                | Meaning::CaptureTotal
+                | Meaning::Canceled
+                | Meaning::Expired
+                | Meaning::Undone
+                | Meaning::Returned
+        );
         let requested = self.requested.or(self.amount.filter(|_| asks));
         facts.extend(requested.filter(|amount| *amount >= 0).map(|amount| Fact::Requested { amount }));
         facts.extend(self.reference.map(|reference| Fact::MerchantReference { reference }));
-        facts.extend(refund_total(self.refunded));
+        facts.extend(total_of(OperationKind::Refund, self.refunded));
         facts
     }
 
@@ -361,9 +409,9 @@ impl Said<'_> {
     }
 }
 
-fn refund_total(amount: Option<i64>) -> Option<Fact> {
+fn total_of(kind: OperationKind, amount: Option<i64>) -> Option<Fact> {
     let amount = amount.filter(|amount| *amount > 0)?;
-    Some(Fact::Total { kind: OperationKind::Refund, amount })
+    Some(Fact::Total { kind, amount })
 }
 
 #[cfg(test)]

@@ -12,14 +12,16 @@ pub(crate) mod format;
 pub(crate) mod interpret;
 pub(crate) mod standard_webhooks;
 pub(crate) mod stripe;
+mod xml;
 
 use crate::{Settings, Verified};
 use domain::{Currency, Fact, Notification, OperationKind, OperationState};
+use std::borrow::Cow;
 
 /// How a provider's payload becomes notifications. Takes a [`Verified`]: nothing else can be parsed.
 #[derive(Debug)]
 pub(crate) enum Normalise {
-    Format(&'static format::Format),
+    Format(&'static format::Format<'static>),
     Code {
         run: fn(&Verified, &Settings) -> Result<Vec<Notification>, Malformed>,
         /// What a [`format::Format`] tells by itself.
@@ -68,22 +70,28 @@ pub enum Expressed {
 }
 
 /// A genuine payload that we cannot read. Names the field, never its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` {problem}", self.field())]
 pub struct Malformed {
     parent: &'static str,
-    name: &'static str,
+    /// Owned where a source's settings name the field.
+    name: Cow<'static, str>,
     problem: &'static str,
 }
 
 impl Malformed {
     pub(crate) const fn new(parent: &'static str, name: &'static str, problem: &'static str) -> Self {
-        Self { parent, name, problem }
+        Self { parent, name: Cow::Borrowed(name), problem }
+    }
+
+    /// `path` starts at the body.
+    pub(crate) fn at(path: &str, problem: &'static str) -> Self {
+        Self { parent: "body", name: Cow::Owned(path.to_owned()), problem }
     }
 
     /// The path of the field, for example `data.object.amount`; `body` for the whole of it.
     pub fn field(&self) -> String {
-        match (self.parent, self.name) {
+        match (self.parent, self.name.as_ref()) {
             (parent, "") => parent.to_owned(),
             ("body", name) => name.to_owned(),
             (parent, name) => format!("{parent}.{name}"),
@@ -103,7 +111,7 @@ fn exponent(currency: &Currency, exceptions: &[(&str, u8)]) -> Option<u8> {
     }
 }
 
-fn operation(kind: OperationKind, id: &str, state: OperationState, amount: Option<i64>) -> Fact {
+pub(crate) fn operation(kind: OperationKind, id: &str, state: OperationState, amount: Option<i64>) -> Fact {
     Fact::Operation { kind, id: id.to_owned(), state, amount, cause: None }
 }
 

@@ -72,13 +72,13 @@ const DISPUTE_STATUS: &[(&str, DisputeStage, EventType)] = &[
 ];
 
 /// What one event's object says.
-struct Said<'a> {
-    event_type: EventType,
-    payment: Option<Cow<'a, str>>,
+pub(crate) struct Said<'a> {
+    pub(crate) event_type: EventType,
+    pub(crate) payment: Option<Cow<'a, str>>,
     /// The object's id where it is not the payment.
     object: Option<Cow<'a, str>>,
-    amount: Option<i64>,
-    facts: Vec<Fact>,
+    pub(crate) amount: Option<i64>,
+    pub(crate) facts: Vec<Fact>,
 }
 
 pub(crate) fn notifications(verified: &Verified, _: &Settings) -> Result<Vec<Notification>, Malformed> {
@@ -90,7 +90,7 @@ pub(crate) fn notifications(verified: &Verified, _: &Settings) -> Result<Vec<Not
     let previous = data.object("previous_attributes", "data.previous_attributes")?.unwrap_or_default();
 
     let said = said(&provider_type, &event, &object, &previous)?;
-    let currency: Option<Currency> = object.text("currency").and_then(|code| code.parse().ok());
+    let (currency, exponent) = currency(&object);
     Ok(vec![Notification {
         dedupe_key: id.clone(),
         provider_event_id: Some(id),
@@ -101,13 +101,21 @@ pub(crate) fn notifications(verified: &Verified, _: &Settings) -> Result<Vec<Not
         provider_payment_id: said.payment.map(Cow::into_owned),
         object_id: said.object.map(Cow::into_owned),
         amount: said.amount,
-        exponent: currency.as_ref().and_then(|currency| exponent(currency, EXPONENTS)),
         currency,
+        exponent,
         facts: said.facts,
     }])
 }
 
-fn said<'a>(
+/// With the exponent of the object's amounts.
+pub(crate) fn currency(object: &Object<'_>) -> (Option<Currency>, Option<u8>) {
+    let currency: Option<Currency> = object.text("currency").and_then(|code| code.parse().ok());
+    let exponent = currency.as_ref().and_then(|currency| exponent(currency, EXPONENTS));
+    (currency, exponent)
+}
+
+/// `event` and `previous` only where the object comes in an event.
+pub(crate) fn said<'a>(
     provider_type: &str,
     event: &Object<'a>,
     object: &Object<'a>,
@@ -126,7 +134,7 @@ fn said<'a>(
     }
 }
 
-fn payment_intent<'a>(
+pub(crate) fn payment_intent<'a>(
     event_type: EventType,
     state: OperationState,
     object: &Object<'a>,
@@ -339,11 +347,18 @@ fn dispute<'a>(
 /// Anything else: recorded with what it plainly names, and no facts.
 fn other<'a>(event: &Object<'a>, object: &Object<'a>) -> Said<'a> {
     let id = object.text("id");
-    let is_intent = object.text("object").as_deref() == Some("payment_intent");
-    let payment = if is_intent { id.clone() } else { reference(object, "payment_intent").ok().flatten() };
     // Thin events (`v2.core.event`) name their object instead of carrying it.
-    let related = || event.object("related_object", "related_object").ok().flatten()?.text("id");
-    let object_id = if is_intent { None } else { id.or_else(related) };
+    let related = event.object("related_object", "related_object").ok().flatten().unwrap_or_default();
+    let is_related_intent = related.text("type").as_deref() == Some("payment_intent");
+    let is_intent = object.text("object").as_deref() == Some("payment_intent");
+    let payment = if is_intent {
+        id.clone()
+    } else if is_related_intent {
+        related.text("id")
+    } else {
+        reference(object, "payment_intent").ok().flatten()
+    };
+    let object_id = id.or_else(|| related.text("id")).filter(|_| !is_intent && !is_related_intent);
     Said {
         event_type: EventType::ProviderOther,
         payment,

@@ -1,5 +1,9 @@
 //! Adyen for Platforms: transfers, balances, account holders. They are about a platform's own money, not about
-//! payments of payers, so nothing of them is booked.
+//! payments of payers, so nothing of them is booked. Disputes of issued cards (`balancePlatform.dispute.*`) are the
+//! platform's own too.
+//!
+//! Read: the specifications in <https://github.com/Adyen/adyen-openapi>. They number no notification; a repeat has the
+//! same body.
 
 use super::prelude::*;
 

@@ -1,7 +1,8 @@
 //! Authorize.Net (<https://developer.authorize.net/api/reference/features/webhooks.html>).
 //!
-//! No currency is sent: it is the account's, which a setting can name. A refund has a transaction id of its own and
-//! does not say what it refunds, so it can't be booked.
+//! No currency is sent: it is the account's, which a setting can name. A capture and a void have the id of the
+//! transaction that they are about. A refund has a transaction id of its own and does not say what it refunds, so it
+//! can't be booked. Not confirmed: whether a capture's amount may stand in another field than `authAmount`.
 
 use super::prelude::*;
 
@@ -58,7 +59,8 @@ pub(super) static AUTHORIZENET: Provider = Provider {
                     ("net.authorize.payment.capture.created", "2", CaptureFailed),
                     ("net.authorize.payment.capture.created", "3", CaptureFailed),
                     ("net.authorize.payment.capture.created", "", Captured),
-                    ("net.authorize.payment.void.created", "", Canceled),
+                    // Possible until settlement, of what was captured too.
+                    ("net.authorize.payment.void.created", "", Undone),
                     ("net.authorize.payment.fraud.held", "", Processing),
                     ("net.authorize.payment.fraud.declined", "", Failed),
                     // Approved as what it was submitted as, which is not said.

@@ -1,5 +1,6 @@
-//! BTCPay Server (<https://docs.btcpayserver.org/API/Greenfield/v1/#tag/Webhooks>). Its events carry no amounts
-//! of the invoice.
+//! BTCPay Server (<https://docs.btcpayserver.org/API/Greenfield/v1/#tag/Webhooks>; `swagger.template.webhooks.json` of
+//! <https://github.com/btcpayserver/btcpayserver>). Its events carry no amounts of the invoice; those of a single
+//! payment to it are of its coin. Refunds are payouts, which do not name the invoice.
 
 use super::prelude::*;
 

@@ -1,4 +1,8 @@
 //! Cashfree Payments (<https://www.cashfree.com/docs/payments/online/webhooks/overview>).
+//!
+//! Read: <https://www.cashfree.com/docs/api-reference/payments/latest/refunds/webhooks>. Refunds that Cashfree makes by
+//! itself, of payments that came too late, have a type and an object of their own. Not confirmed: the statuses of
+//! disputes beside those below; unknown ones count as an update.
 
 use super::prelude::*;
 
@@ -19,6 +23,7 @@ pub(super) static CASHFREE: Provider = Provider {
             &[Header("x-idempotency-key")],
             &[Body("type"), Body("data.payment.cf_payment_id")],
             &[Body("type"), Body("data.refund.cf_refund_id"), Body("data.refund.refund_status")],
+            &[Body("type"), Body("data.auto_refund.cf_refund_id"), Body("data.auto_refund.refund_status")],
             &[Body("type"), Body("data.dispute.dispute_id"), Body("data.dispute.dispute_status")],
             &[Body("type"), Body("data.order.transaction_id")],
             &[BodySha256],
@@ -36,6 +41,10 @@ pub(super) static CASHFREE: Provider = Provider {
                     ("PAYMENT_SUCCESS_WEBHOOK", "", Paid),
                     ("PAYMENT_FAILED_WEBHOOK", "", Failed),
                     ("PAYMENT_USER_DROPPED_WEBHOOK", "", Failed),
+                    // What the payment cost the merchant.
+                    ("PAYMENT_CHARGES_WEBHOOK", "", Mention),
+                    // The dashboard's test of the address.
+                    ("WEBHOOK", "", Test),
                 ],
                 ..Subject::NOTHING
             },
@@ -64,6 +73,20 @@ pub(super) static CASHFREE: Provider = Provider {
                     ("REFUND_STATUS_WEBHOOK", "ONHOLD", REFUND_PENDING),
                     ("REFUND_STATUS_WEBHOOK", "CANCELLED", REFUND_FAILED),
                     ("REFUND_STATUS_WEBHOOK", "FAILED", REFUND_FAILED),
+                ],
+                ..Subject::NOTHING
+            },
+            Subject {
+                payment: &[Body("data.auto_refund.cf_payment_id")],
+                operation: &[Body("data.auto_refund.cf_refund_id"), Body("data.auto_refund.refund_id")],
+                status: &[Body("data.auto_refund.refund_status")],
+                amount: Amount::First(&["data.auto_refund.refund_amount"]),
+                currency: Named::At(&["data.auto_refund.refund_currency"]),
+                rules: &[
+                    ("AUTO_REFUND_STATUS_WEBHOOK", "SUCCESS", REFUNDED),
+                    ("AUTO_REFUND_STATUS_WEBHOOK", "PENDING", REFUND_PENDING),
+                    ("AUTO_REFUND_STATUS_WEBHOOK", "CANCELLED", REFUND_FAILED),
+                    ("AUTO_REFUND_STATUS_WEBHOOK", "FAILED", REFUND_FAILED),
                 ],
                 ..Subject::NOTHING
             },

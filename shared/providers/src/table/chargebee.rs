@@ -1,4 +1,9 @@
 //! Chargebee (<https://apidocs.chargebee.com/docs/api/events>). HTTP Basic is all that it offers.
+//!
+//! Types and statuses of transactions are those of <https://github.com/chargebee/openapi>. The capture of an
+//! authorisation is a transaction of its own, which its refunds name: it is the payment, and the authorisation, which
+//! they do not name, is one beside it. A direct debit that comes back late has a status of its own; not confirmed: in
+//! which event it is told.
 
 use super::prelude::*;
 
@@ -25,7 +30,10 @@ pub(super) static CHARGEBEE: Provider = Provider {
         subjects: &[
             Subject {
                 payment: &[Body("content.transaction.id")],
+                status: &[Body("content.transaction.status")],
                 rules: &[
+                    ("payment_failed", "late_failure", Returned),
+                    ("transaction_updated", "late_failure", Returned),
                     ("payment_initiated", "", Processing),
                     ("payment_succeeded", "", Paid),
                     ("payment_failed", "", Failed),

@@ -1,7 +1,14 @@
-//! Coinbase Developer Platform: payment links and checkouts
-//! (<https://docs.cdp.coinbase.com/coinbase-business/checkout-apis/webhooks>). Signed as Hook0 does it. The payload is
-//! the payment itself as it is now, without an id of the notification. What a refund's looks like is not documented, so
-//! that it is not booked.
+//! Coinbase Developer Platform, signed as Hook0 does it. Two products with events of different shapes:
+//!
+//! - Coinbase Business: checkouts and payment links. The payload is the payment itself as it is now, without an id of the
+//!   notification, with what was refunded so far
+//!   (<https://docs.cdp.coinbase.com/coinbase-business/checkout-apis/webhooks>).
+//! - Payment Acceptance: sessions that are authorised, captured and refunded in steps with ids of their own
+//!   (<https://docs.cdp.coinbase.com/webhooks/payment-acceptance/overview>,
+//!   <https://docs.cdp.coinbase.com/webhooks/payment-acceptance/example-payloads>). Events of voids are reserved and not
+//!   sent yet.
+//!
+//! Disbursements and mandates are not payments.
 
 use super::prelude::*;
 
@@ -56,7 +63,8 @@ pub(super) static COINBASE_CDP: Provider = Provider {
     accepted: OK,
     settings: &[],
     normalise: Normalise::Format(&Format {
-        key: &[&[Body("eventType"), Body("id"), Body("updatedAt")], &[BodySha256]],
+        event_id: &[Body("eventId")],
+        key: &[&[Body("eventId")], &[Body("eventType"), Body("id"), Body("updatedAt")], &[BodySha256]],
         kind: &[&[Body("eventType")], &[Body("event_type")], &[Body("type")], &[Body("event")]],
         time: &[
             (Body("timestamp"), Clock::Rfc3339),
@@ -64,30 +72,76 @@ pub(super) static COINBASE_CDP: Provider = Provider {
             (Body("createdAt"), Clock::Rfc3339),
         ],
         unit: AmountUnit::Major,
-        // A token, with six decimals.
-        exponents: &[("USDC", 6)],
-        subjects: &[Subject {
-            payment: &[Body("id"), Body("data.id")],
-            amount: Amount::First(&["amount", "data.amount"]),
-            currency: Named::At(&["currency", "data.currency"]),
-            reference: &[
-                Body("metadata.merchant_reference"),
-                Body("metadata.order_id"),
-                Body("metadata.orderId"),
-            ],
-            rules: &[
-                ("payment_link.payment.success", "", Paid),
-                ("payment_link.payment.failed", "", Failed),
-                ("payment_link.payment.expired", "", Expired),
-                ("checkout.payment.success", "", Paid),
-                ("checkout.payment.failed", "", Failed),
-                ("checkout.payment.expired", "", Expired),
-                ("checkout.refund.success", "", Mention),
-                ("checkout.refund.failed", "", Mention),
-            ],
-            ..Subject::NOTHING
-        }],
-        object: &[Body("id"), Body("data.id")],
+        // Tokens, with six decimals.
+        exponents: &[("USDC", 6), ("EURC", 6)],
+        subjects: &[
+            Subject { rules: CHECKOUTS, ..CHECKOUT },
+            // All that was refunded so far; `amount` is still the payment's.
+            Subject {
+                amount: Amount::First(&["refundedAmount"]),
+                rules: &[("checkout.refund.success", "", RefundTotal)],
+                ..CHECKOUT
+            },
+            Subject { rules: SESSIONS, ..SESSION },
+            Subject {
+                operation: &[Body("data.capture.captureId")],
+                amount: Amount::First(&["data.capture.amount"]),
+                rules: &[
+                    ("acceptance.payment_session.capture_succeeded", "", Captured),
+                    ("acceptance.payment_session.capture_failed", "", CaptureFailed),
+                    ("acceptance.payment_session.capture_pending", "", Mention),
+                ],
+                ..SESSION
+            },
+            Subject {
+                operation: &[Body("data.refund.refundId")],
+                amount: Amount::First(&["data.refund.amount"]),
+                rules: &[
+                    ("acceptance.payment_session.refund_pending", "", REFUND_PENDING),
+                    ("acceptance.payment_session.refund_succeeded", "", REFUNDED),
+                    ("acceptance.payment_session.refund_failed", "", REFUND_FAILED),
+                ],
+                ..SESSION
+            },
+        ],
+        object: &[Body("id"), Body("data.disbursementId"), Body("data.mandate.mandateId"), Body("data.id")],
         ..Format::JSON
     }),
 };
+
+const CHECKOUT: Subject = Subject {
+    payment: &[Body("id"), Body("data.id")],
+    amount: Amount::First(&["amount", "data.amount"]),
+    currency: Named::At(&["currency", "data.currency"]),
+    reference: &[Body("metadata.merchant_reference"), Body("metadata.order_id"), Body("metadata.orderId")],
+    ..Subject::NOTHING
+};
+
+const CHECKOUTS: &[Rule] = &[
+    ("payment_link.payment.success", "", Paid),
+    ("payment_link.payment.failed", "", Failed),
+    ("payment_link.payment.expired", "", Expired),
+    ("checkout.payment.success", "", Paid),
+    ("checkout.payment.failed", "", Failed),
+    ("checkout.payment.expired", "", Expired),
+    ("checkout.refund.failed", "", Mention),
+];
+
+const SESSION: Subject = Subject {
+    payment: &[Body("data.paymentSession.paymentSessionId")],
+    amount: Amount::First(&["data.paymentSession.amount"]),
+    currency: Named::At(&["data.paymentSession.asset"]),
+    reference: &[Body("data.paymentSession.externalReferenceId")],
+    ..Subject::NOTHING
+};
+
+const SESSIONS: &[Rule] = &[
+    ("acceptance.payment_session.created", "", Created),
+    ("acceptance.payment_session.authorization_pending", "", Processing),
+    ("acceptance.payment_session.authorization_succeeded", "", Authorized),
+    ("acceptance.payment_session.authorization_failed", "", Failed),
+    ("acceptance.payment_session.canceled", "", Canceled),
+    ("acceptance.payment_session.void_succeeded", "", Canceled),
+    ("acceptance.payment_session.void_pending", "", Mention),
+    ("acceptance.payment_session.void_failed", "", Mention),
+];

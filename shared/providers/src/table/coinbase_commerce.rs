@@ -1,5 +1,5 @@
 //! Coinbase Commerce (<https://docs.cdp.coinbase.com/commerce/api-arcitecture/webhooks-events>). A charge without a
-//! price has no amount.
+//! price has no amount. Its events know neither refunds nor disputes.
 
 use super::prelude::*;
 
@@ -25,13 +25,17 @@ pub(super) static COINBASE_COMMERCE: Provider = Provider {
             payment: &[Body("event.data.code"), Body("event.data.id")],
             amount: Amount::First(&["event.data.pricing.local.amount"]),
             currency: Named::At(&["event.data.pricing.local.currency"]),
+            reference: &[
+                Body("event.data.metadata.merchant_reference"),
+                Body("event.data.metadata.order_id"),
+            ],
             rules: &[
                 ("charge:created", "", Created),
                 ("charge:pending", "", Processing),
                 ("charge:confirmed", "", Paid),
                 ("charge:resolved", "", Paid),
                 ("charge:failed", "", Failed),
-                // Paid after it had expired: somebody has to decide.
+                // Paid after it had expired: somebody has to decide, which makes it `resolved`.
                 ("charge:delayed", "", Mention),
             ],
             ..Subject::NOTHING

@@ -1,4 +1,10 @@
-//! Creem (<https://docs.creem.io/code/webhooks>).
+//! Creem (<https://docs.creem.io/code/webhooks>, with its examples).
+//!
+//! - What was paid, with taxes, is `amount_paid`; `amount` is before taxes, and stands in where there is nothing else.
+//!   A refund is of what was paid.
+//! - Of a subscription's first payment both `checkout.completed` and `subscription.paid` tell; they meet in the order.
+//!   `subscription.paid` names it in its last transaction, which older versions leave out.
+//! - Not confirmed: events on how a dispute ends.
 
 use super::prelude::*;
 use super::standard_webhooks::WEBHOOK_V1;
@@ -50,10 +56,27 @@ pub(super) static CREEM: Provider = Provider {
         subjects: &[
             Subject {
                 payment: &[Body("object.order.id"), Body("data.order.id")],
-                amount: Amount::First(&["object.order.amount", "data.order.amount"]),
+                amount: Amount::First(&[
+                    "object.order.amount_paid",
+                    "object.order.amount",
+                    "data.order.amount_paid",
+                    "data.order.amount",
+                ]),
                 currency: Named::At(&["object.order.currency", "data.order.currency"]),
                 reference: &[Body("object.request_id"), Body("data.request_id")],
                 rules: &[("checkout.completed", "", Paid)],
+                ..Subject::NOTHING
+            },
+            Subject {
+                payment: &[Body("object.last_transaction.order"), Body("data.last_transaction.order")],
+                object: ID,
+                status: &[Body("object.last_transaction.status")],
+                amount: Amount::First(&[
+                    "object.last_transaction.amount_paid",
+                    "data.last_transaction.amount_paid",
+                ]),
+                currency: Named::At(&["object.last_transaction.currency", "data.last_transaction.currency"]),
+                rules: &[("subscription.paid", "paid", Paid), ("subscription.paid", "", Mention)],
                 ..Subject::NOTHING
             },
             Subject {
@@ -70,7 +93,8 @@ pub(super) static CREEM: Provider = Provider {
                 operation: ID,
                 amount: Amount::First(&["object.amount", "data.amount"]),
                 currency: Named::At(&["object.currency", "data.currency"]),
-                rules: &[("dispute.created", "", DISPUTE_OPEN)],
+                // By then the transaction is a `chargeback`, whose money is gone.
+                rules: &[("dispute.created", "", DISPUTE_CHARGED)],
                 ..Subject::NOTHING
             },
         ],

@@ -1,5 +1,10 @@
-//! dLocal (<https://docs.dlocal.com/reference/verifications-notifications>). Experimental: its pages do not agree on
-//! the header that carries the signature.
+//! dLocal (<https://docs.dlocal.com/docs/receive-notifications>): the body is the payment as it is now, for every change
+//! of its status. Experimental: its pages do not agree on the header that carries the signature
+//! (<https://docs.dlocal.com/reference/verifications-notifications>).
+//!
+//! Refunds and chargebacks name their payment, and only the status tells them apart. A refund's are PENDING, SUCCESS,
+//! REJECTED and CANCELLED (<https://docs.dlocal.com/reference/refund-status-codes>). Not confirmed: a chargeback's;
+//! COMPLETED is taken as one, and PENDING, which could be either, books nothing.
 
 use super::prelude::*;
 
@@ -21,7 +26,7 @@ pub(super) static DLOCAL: Provider = Provider {
     settings: &[EXPERIMENTAL],
     normalise: Normalise::Format(&Format {
         key: &[&[Body("id"), Body("status")]],
-        // What names a payment is a refund or a chargeback of it; only refunds end in SUCCESS.
+        // What names a payment is a refund or a chargeback of it.
         kind: &[&[If("payment_id", "modification"), Body("status")], &[Is("payment"), Body("status")]],
         time: &[(Body("approved_date"), Clock::Rfc3339), (Body("created_date"), Clock::Rfc3339)],
         unit: AmountUnit::Major,
@@ -41,7 +46,13 @@ pub(super) static DLOCAL: Provider = Provider {
             Subject {
                 payment: &[Body("payment_id")],
                 operation: &[Body("id")],
-                rules: &[("modification.SUCCESS", "", REFUNDED)],
+                rules: &[
+                    ("modification.SUCCESS", "", REFUNDED),
+                    ("modification.REJECTED", "", REFUND_FAILED),
+                    ("modification.CANCELLED", "", REFUND_FAILED),
+                    ("modification.PENDING", "", Mention),
+                    ("modification.COMPLETED", "", DISPUTE_CHARGED),
+                ],
                 ..PAYMENT
             },
         ],

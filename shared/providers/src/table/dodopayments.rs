@@ -1,4 +1,5 @@
-//! Dodo Payments (<https://docs.dodopayments.com/developer-resources/webhooks>): Standard Webhooks.
+//! Dodo Payments (<https://docs.dodopayments.com/developer-resources/webhooks>): Standard Webhooks. The events are those of
+//! <https://docs.dodopayments.com/developer-resources/webhooks/intents/webhook-events-guide>.
 
 use super::prelude::*;
 use super::standard_webhooks::WEBHOOK_V1;

@@ -1,5 +1,9 @@
-//! Dwolla (<https://developers.dwolla.com/docs/events>). Events name their transfer and carry no amount. The bank's
-//! side of a transfer (`bank_transfer_*`) is a resource of its own, and not the payment.
+//! Dwolla. Events name their transfer and carry no amount. The bank's side of a transfer (`bank_transfer_*`) is a
+//! resource of its own, and not the payment.
+//!
+//! Read: <https://developers.dwolla.com/docs/balance/webhook-events>,
+//! <https://developers.dwolla.com/docs/balance/transfer-failures>. Not confirmed: whether a transfer that has completed
+//! can fail later (a late ACH return) under the same id; what has completed stays completed.
 
 use super::prelude::*;
 
@@ -9,7 +13,7 @@ pub(super) static DWOLLA: Provider = Provider {
     documentation: "https://developers.dwolla.com/docs/working-with-webhooks",
     experimental: false,
     schemes: Schemes::one(Scheme {
-        keeps: &["x-request-signature-sha-256"],
+        keeps: &["x-request-signature-sha-256", "x-dwolla-topic"],
         ..hmac_of_body("x-request-signature-sha-256", Hash::Sha256, Encoding::HexLower)
     }),
     accepted: OK,
@@ -21,6 +25,8 @@ pub(super) static DWOLLA: Provider = Provider {
         time: &[(Body("timestamp"), Clock::Rfc3339), (Body("created"), Clock::Rfc3339)],
         subjects: &[Subject {
             payment: &[Body("resourceId")],
+            // Chosen by the merchant when the transfer was created.
+            reference: &[Body("correlationId")],
             rules: &[
                 ("transfer_created", "", Processing),
                 ("transfer_completed", "", Paid),

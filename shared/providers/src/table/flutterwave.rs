@@ -1,4 +1,7 @@
-//! Flutterwave v3 (<https://developer.flutterwave.com/v3.0.0/docs/webhooks>): the secret is sent as it is.
+//! Flutterwave v3 (<https://developer.flutterwave.com/v3.0/docs/webhooks>): the secret is sent as it is.
+//!
+//! `charge.completed` is sent once, when the charge has succeeded or failed. Refunds and transfers have events of their
+//! own; not confirmed: what a refund's looks like, so it books nothing.
 
 use super::prelude::*;
 

@@ -1,5 +1,6 @@
 //! Flutterwave v4 (<https://developer.flutterwave.com/docs/webhooks>). Experimental: neither the signature nor the
-//! fields were checked against the provider.
+//! fields were checked against the provider. Not confirmed: `charge.failed`, `refund.failed` (a secondary source names
+//! them beside the completed ones) and what a chargeback's event looks like, which books nothing.
 
 use super::prelude::*;
 
@@ -32,6 +33,7 @@ pub(super) static FLUTTERWAVE_V4: Provider = Provider {
                     ("charge.completed", "failed", Failed),
                     ("charge.completed", "pending", Processing),
                     ("charge.completed", "voided", Canceled),
+                    ("charge.failed", "", Failed),
                 ],
                 ..Subject::NOTHING
             },
@@ -44,6 +46,7 @@ pub(super) static FLUTTERWAVE_V4: Provider = Provider {
                 rules: &[
                     ("refund.completed", "succeeded", REFUNDED),
                     ("refund.completed", "failed", REFUND_FAILED),
+                    ("refund.failed", "", REFUND_FAILED),
                 ],
                 ..Subject::NOTHING
             },

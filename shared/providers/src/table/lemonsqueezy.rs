@@ -1,5 +1,8 @@
 //! Lemon Squeezy (<https://docs.lemonsqueezy.com/help/webhooks>). Its deliveries have no id: an object and the time of
 //! its last change stand in for one. Refunds are reported as a running total.
+//!
+//! A subscription's first payment is reported twice, as the order and as an invoice whose `billing_reason` is `initial`:
+//! the order stands for it. Not confirmed: events of disputes.
 
 use super::prelude::*;
 
@@ -32,6 +35,12 @@ pub(super) static LEMONSQUEEZY: Provider = Provider {
         subjects: &[
             Subject { payment: &[Body("data.id")], rules: ORDER, ..PAYMENT },
             Subject { payment: &[Body("data.id")], amount: REFUNDED_TOTAL, rules: ORDER_REFUND, ..PAYMENT },
+            Subject {
+                payment: INVOICE_ID,
+                status: &[Body("data.attributes.billing_reason")],
+                rules: FIRST_INVOICE,
+                ..PAYMENT
+            },
             // Numbered apart from orders.
             Subject { payment: INVOICE_ID, rules: INVOICE, ..PAYMENT },
             Subject { payment: INVOICE_ID, amount: REFUNDED_TOTAL, rules: INVOICE_REFUND, ..PAYMENT },
@@ -59,6 +68,10 @@ const ORDER: &[Rule] = &[
     ("order_created", "", Paid),
 ];
 const ORDER_REFUND: &[Rule] = &[("order_refunded", "", RefundTotal)];
+const FIRST_INVOICE: &[Rule] = &[
+    ("subscription_payment_success", "initial", Mention),
+    ("subscription_payment_refunded", "initial", Mention),
+];
 const INVOICE: &[Rule] = &[
     ("subscription_payment_success", "", Paid),
     ("subscription_payment_recovered", "", Paid),

@@ -2,7 +2,8 @@
 //!
 //! The signature covers the id in the address and nothing of the body, and the body only says that a payment changed.
 //! Whether `ts` counts seconds or milliseconds is told in two ways, so its age is not judged; a repeat is harmless,
-//! because what counts is what the API says.
+//! because what counts is what the API says. A chargeback names its payment beside itself
+//! (<https://www.mercadopago.com.br/developers/en/docs/your-integrations/notifications/additional-info>).
 
 use super::prelude::*;
 
@@ -32,15 +33,23 @@ pub(super) static MERCADOPAGO: Provider = Provider {
         key: &[&[Body("id")], &[Body("topic"), Body("resource")]],
         kind: &[&[Body("action")], &[Body("type")], &[Body("topic")]],
         time: &[(Body("date_created"), Clock::Rfc3339)],
-        subjects: &[Subject {
-            payment: &[Body("data.id")],
-            rules: &[
-                ("payment.created", "", Mention),
-                ("payment.updated", "", Mention),
-                ("payment", "", Mention),
-            ],
-            ..Subject::NOTHING
-        }],
+        subjects: &[
+            Subject {
+                payment: &[Body("data.id")],
+                rules: &[
+                    ("payment.created", "", Mention),
+                    ("payment.updated", "", Mention),
+                    ("payment", "", Mention),
+                ],
+                ..Subject::NOTHING
+            },
+            Subject {
+                payment: &[Body("data.payment_id")],
+                operation: &[Body("data.id")],
+                rules: &[("topic_chargebacks_wh", "", Mention)],
+                ..Subject::NOTHING
+            },
+        ],
         object: &[Body("data.id")],
         ..Format::JSON
     }),

@@ -3,6 +3,9 @@
 //! The signature covers order, amount and `status_code`, but not `transaction_status`: the signature of a canceled
 //! payment fits a settled one. So nothing of it moves money until the API confirms it. Payouts (Iris) are signed
 //! whole.
+//!
+//! `refund_amount` is the sum of all refunds so far (<https://docs.midtrans.com/reference/refund-transactions-card>);
+//! some examples leave it out.
 
 use super::prelude::*;
 
@@ -88,8 +91,20 @@ pub(super) static MIDTRANS: Provider = Provider {
                 ..TRANSACTION
             },
             Subject {
+                // Without a sum, `refund` is the whole amount.
+                amount: Amount::First(&["refund_amount", "gross_amount"]),
+                rules: &[("refund", "", RefundTotal)],
+                ..TRANSACTION
+            },
+            Subject {
                 amount: Amount::First(&["refund_amount"]),
-                rules: &[("refund", "", RefundTotal), ("partial_refund", "", RefundTotal)],
+                status: &[If("refund_amount", "sum")],
+                rules: &[("partial_refund", "sum", RefundTotal)],
+                ..TRANSACTION
+            },
+            Subject {
+                amount: Amount::Each("refunds", "refund_amount"),
+                rules: &[("partial_refund", "", RefundTotal)],
                 ..TRANSACTION
             },
         ],

@@ -1,13 +1,13 @@
 //! The providers: one file each, in which the row says how it signs ([`crate::scheme`]) and the format what it says
 //! (`normalise/format.rs`).
 //!
-//! To add one: write its file here and name it below, put its golden vectors into `tests/vectors/` and a sample of
-//! each kind of payload into `tests/vectors/samples/`. Both are picked up; so is the table in the crate's README.
+//! To add one: write its file here, name it twice below, and follow the checklist in `CONTRIBUTING.md`.
 
 mod adyen;
 mod adyen_platform;
 mod airwallex;
 mod authorizenet;
+mod braintree;
 mod btcpay;
 mod cashfree;
 mod chargebee;
@@ -20,22 +20,27 @@ mod dodopayments;
 mod dwolla;
 mod flutterwave;
 mod flutterwave_v4;
+mod generic;
 mod github;
 mod gocardless;
 mod klarna;
 mod lemonsqueezy;
 mod mercadopago;
 mod midtrans;
+mod midtrans_snap;
 mod modern_treasury;
 mod mollie;
 mod mollie_nextgen;
 mod nuvei;
 mod opennode;
 mod paddle;
+mod paddle_classic;
+mod paypal;
 mod paystack;
 mod payu;
 mod phonepe;
 mod phonepe_v1;
+mod plaid;
 mod polar;
 mod prelude;
 mod rapyd;
@@ -45,6 +50,8 @@ mod shopify;
 mod square;
 mod standard_webhooks;
 mod stripe;
+mod wise;
+mod woovi;
 mod worldpay;
 mod xendit;
 
@@ -58,6 +65,7 @@ pub(crate) const PROVIDERS: &[&Provider] = &[
     &adyen_platform::ADYEN_PLATFORM,
     &airwallex::AIRWALLEX,
     &authorizenet::AUTHORIZENET,
+    &braintree::BRAINTREE,
     &btcpay::BTCPAY,
     &cashfree::CASHFREE,
     &chargebee::CHARGEBEE,
@@ -70,28 +78,35 @@ pub(crate) const PROVIDERS: &[&Provider] = &[
     &dwolla::DWOLLA,
     &flutterwave::FLUTTERWAVE,
     &flutterwave_v4::FLUTTERWAVE_V4,
+    &generic::GENERIC,
     &github::GITHUB,
     &gocardless::GOCARDLESS,
     &klarna::KLARNA,
     &lemonsqueezy::LEMONSQUEEZY,
     &mercadopago::MERCADOPAGO,
     &midtrans::MIDTRANS,
+    &midtrans_snap::MIDTRANS_SNAP,
     &modern_treasury::MODERN_TREASURY,
     &mollie::MOLLIE,
     &mollie_nextgen::MOLLIE_NEXTGEN,
     &nuvei::NUVEI,
     &opennode::OPENNODE,
     &paddle::PADDLE,
+    &paddle_classic::PADDLE_CLASSIC,
+    &paypal::PAYPAL,
     &paystack::PAYSTACK,
     &payu::PAYU,
     &phonepe::PHONEPE,
     &phonepe_v1::PHONEPE_V1,
+    &plaid::PLAID,
     &polar::POLAR,
     &rapyd::RAPYD,
     &razorpay::RAZORPAY,
     &recurly::RECURLY,
     &shopify::SHOPIFY,
     &square::SQUARE,
+    &wise::WISE,
+    &woovi::WOOVI,
     &worldpay::WORLDPAY,
     &xendit::XENDIT,
 ];

@@ -1,5 +1,6 @@
 //! Modern Treasury (<https://docs.moderntreasury.com/platform/reference/webhooks>): payment orders, whichever way the
-//! money goes.
+//! money goes. Their events are those of <https://docs.moderntreasury.com/platform/reference/payment-orders>. The
+//! webhook's id is in a header, which is not signed.
 
 use super::prelude::*;
 
@@ -9,14 +10,15 @@ pub(super) static MODERN_TREASURY: Provider = Provider {
     documentation: "https://docs.moderntreasury.com/platform/docs/webhooks-overview",
     experimental: false,
     schemes: Schemes::one(Scheme {
-        keeps: &["x-signature", "x-topic", "x-event-id"],
+        keeps: &["x-signature", "x-topic", "x-webhook-id", "x-event-id"],
         ..hmac_of_body("x-signature", Hash::Sha256, Encoding::HexLower)
     }),
     accepted: OK,
     settings: &[],
     normalise: Normalise::Format(&Format {
-        event_id: &[Header("x-event-id")],
+        event_id: &[Header("x-webhook-id"), Header("x-event-id")],
         key: &[
+            &[Header("x-webhook-id")],
             &[Header("x-event-id")],
             &[Body("data.object"), Body("data.id"), Body("event"), Body("data.updated_at")],
             &[BodySha256],
@@ -35,6 +37,8 @@ pub(super) static MODERN_TREASURY: Provider = Provider {
                 ("payment_order.processing", "", Processing),
                 ("payment_order.finish_processing", "", Processing),
                 ("payment_order.sent", "", Processing),
+                ("payment_order.acknowledged", "", Processing),
+                ("payment_order.nsf_deferment", "", Processing),
                 ("payment_order.completed", "", Paid),
                 ("payment_order.denied", "", Failed),
                 ("payment_order.failed", "", Failed),
@@ -42,6 +46,8 @@ pub(super) static MODERN_TREASURY: Provider = Provider {
                 ("payment_order.returned", "", CaptureReversed),
                 ("payment_order.reversed", "", CaptureReversed),
                 ("payment_order.updated", "", Mention),
+                // Expected to post, but not posted.
+                ("payment_order.tentatively_reconciled", "", Mention),
             ],
             ..Subject::NOTHING
         }],

@@ -1,5 +1,8 @@
 //! Nuvei, direct merchant notifications (<https://docs.nuvei.com/documentation/integration/webhooks/>). Experimental:
-//! sources disagree on whether the secret comes first or last in what is hashed.
+//! sources disagree on whether the secret comes first or last in what is hashed. Nuvei's plugins for shops put it
+//! first; the checksum in a test of the one for SAP Commerce is among our vectors. Events of the Control Panel, the
+//! chargebacks among them (<https://docs.nuvei.com/documentation/integration/webhooks/control-panel>), are another format
+//! with another checksum, and are not read. Not confirmed: a chargeback among the payments' notifications.
 //!
 //! The checksum covers amount, currency, status and Nuvei's id of the order, but not the kind of the transaction:
 //! that of a sale fits a refund. So nothing of it moves money until the API confirms it.

@@ -1,4 +1,4 @@
-//! OpenNode (<https://developers.opennode.com/docs/charge-webhooks>). Only the charge's id is signed, so that anybody
+//! OpenNode (<https://developers.opennode.com/docs/charges-webhooks>). Only the charge's id is signed, so that anybody
 //! who has seen one notification can make it say something else: nothing moves money until the API confirms it.
 
 use super::prelude::*;
@@ -6,7 +6,7 @@ use super::prelude::*;
 pub(super) static OPENNODE: Provider = Provider {
     id: "opennode",
     name: "OpenNode",
-    documentation: "https://developers.opennode.com/docs/charge-webhooks",
+    documentation: "https://developers.opennode.com/docs/charges-webhooks",
     experimental: false,
     schemes: Schemes::one(Scheme {
         name: "hashed_order",

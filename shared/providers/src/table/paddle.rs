@@ -1,5 +1,9 @@
 //! Paddle Billing (<https://developer.paddle.com/webhooks/overview>). Refunds and chargebacks are adjustments of a
 //! transaction; those of one chargeback have ids of their own, so that a dispute goes by its transaction.
+//!
+//! Actions and statuses are those of <https://developer.paddle.com/api-reference/adjustments> and of Paddle's Node SDK
+//! (<https://github.com/PaddleHQ/paddle-node-sdk>). A credit lowers what is still to be paid, and moves no money.
+//! Not confirmed: whether a `chargeback_warning` has taken the money already (Paddle refunds some of them by itself).
 
 use super::prelude::*;
 
@@ -67,8 +71,14 @@ pub(super) static PADDLE: Provider = Provider {
                 object: &[Body("data.id")],
                 rules: &[
                     ("adjustment.created", "chargeback_warning.approved", DISPUTE_WARNING),
+                    ("adjustment.created", "chargeback_warning_reverse.approved", DISPUTE_WON),
                     ("adjustment.created", "chargeback.approved", DISPUTE_CHARGED),
                     ("adjustment.created", "chargeback_reverse.approved", DISPUTE_REINSTATED),
+                    ("adjustment.updated", "chargeback_warning.reversed", DISPUTE_WON),
+                    ("adjustment.updated", "chargeback.reversed", DISPUTE_REINSTATED),
+                    ("adjustment.created", "credit.approved", Mention),
+                    ("adjustment.created", "credit_reverse.approved", Mention),
+                    ("adjustment.updated", "credit.reversed", Mention),
                 ],
                 ..ADJUSTMENT
             },

@@ -1,5 +1,9 @@
 //! Paystack (<https://paystack.com/docs/payments/webhooks/>). A payment goes by the merchant's reference, which refunds
 //! and disputes name.
+//!
+//! A refund gets its reference on the way (<https://paystack.com/docs/payments/refunds/>): while it waits it often has
+//! none, and is only mentioned, because what is in flight under one name would never end under another. Amounts of
+//! refunds are text or number. Not confirmed: `charge.failed`, which only other people's code names.
 
 use super::prelude::*;
 
@@ -16,6 +20,8 @@ pub(super) static PAYSTACK: Provider = Provider {
     settings: &[],
     normalise: Normalise::Format(&Format {
         key: &[
+            // A dispute is reminded of more than once.
+            &[Body("event"), Body("data.id"), Body("data.updated_at")],
             &[Body("event"), Body("data.id")],
             &[Body("event"), Body("data.refund_reference")],
             &[BodySha256],
@@ -48,9 +54,16 @@ pub(super) static PAYSTACK: Provider = Provider {
                 rules: &[
                     ("refund.pending", "", REFUND_PENDING),
                     ("refund.processing", "", REFUND_PENDING),
-                    ("refund.processed", "", REFUNDED),
-                    ("refund.failed", "", REFUND_FAILED),
+                    ("refund.needs-attention", "", REFUND_PENDING),
                 ],
+                ..Subject::NOTHING
+            },
+            Subject {
+                payment: &[Body("data.transaction_reference")],
+                operation: &[Body("data.refund_reference"), Body("data.id")],
+                amount: Amount::First(&["data.amount"]),
+                currency: Named::At(&["data.currency"]),
+                rules: &[("refund.processed", "", REFUNDED), ("refund.failed", "", REFUND_FAILED)],
                 ..Subject::NOTHING
             },
             Subject {
@@ -63,6 +76,8 @@ pub(super) static PAYSTACK: Provider = Provider {
                     ("charge.dispute.create", "", DISPUTE_OPEN),
                     ("charge.dispute.remind", "", DISPUTE_UPDATED),
                     ("charge.dispute.resolve", "merchant-accepted", DISPUTE_LOST),
+                    // Nobody answered in time.
+                    ("charge.dispute.resolve", "auto-accepted", DISPUTE_LOST),
                     ("charge.dispute.resolve", "declined", DISPUTE_WON),
                     ("charge.dispute.resolve", "", DISPUTE_UPDATED),
                 ],

@@ -1,6 +1,9 @@
 //! PhonePe v2 (<https://developer.phonepe.com/payment-gateway/website-integration/standard-checkout/api-integration/webhook>).
 //! The header is a hash of user and password: it proves the sender, and nothing of the body. A refund names the
-//! merchant's order, not PhonePe's, so it can't be booked.
+//! merchant's order, not PhonePe's, so it can't be booked. It has PhonePe's own id in some of the examples only, the
+//! merchant's in all.
+//!
+//! Types are those of PhonePe's Python SDK (`phonepe-pg-sdk-python` 3.0.1): `type` is the older spelling of `event`.
 
 use super::prelude::*;
 
@@ -20,6 +23,7 @@ pub(super) static PHONEPE: Provider = Provider {
     normalise: Normalise::Format(&Format {
         key: &[
             &[Body("event"), Body("payload.refundId")],
+            &[Body("event"), Body("payload.merchantRefundId")],
             &[Body("event"), Body("payload.orderId")],
             &[BodySha256],
         ],
@@ -39,17 +43,24 @@ pub(super) static PHONEPE: Provider = Provider {
                     ("checkout.order.failed", "", Failed),
                     ("pg.order.completed", "", Paid),
                     ("pg.order.failed", "", Failed),
+                    ("CHECKOUT_ORDER_COMPLETED", "", Paid),
+                    ("CHECKOUT_ORDER_FAILED", "", Failed),
+                    ("PG_ORDER_COMPLETED", "", Paid),
+                    ("PG_ORDER_FAILED", "", Failed),
                 ],
                 ..Subject::NOTHING
             },
             Subject {
-                operation: &[Body("payload.refundId")],
+                operation: &[Body("payload.merchantRefundId"), Body("payload.refundId")],
                 amount: Amount::First(&["payload.amount"]),
                 currency: Named::Always("INR"),
                 rules: &[
                     ("pg.refund.accepted", "", REFUND_PENDING),
                     ("pg.refund.completed", "", REFUNDED),
                     ("pg.refund.failed", "", REFUND_FAILED),
+                    ("PG_REFUND_ACCEPTED", "", REFUND_PENDING),
+                    ("PG_REFUND_COMPLETED", "", REFUNDED),
+                    ("PG_REFUND_FAILED", "", REFUND_FAILED),
                 ],
                 ..Subject::NOTHING
             },

@@ -1,5 +1,9 @@
 //! PhonePe v1, server-to-server callbacks (<https://developer.phonepe.com/v1/reference/server-to-server-callback-5>).
 //! Experimental: sources disagree on whether the request's path is part of what is hashed; here it is not.
+//!
+//! A refund's callback has the same form and the same codes, an id of its own and nothing that names the payment
+//! (<https://developer.phonepe.com/v1/reference/refund-8>); unlike a payment's it has no instrument. So a success
+//! without one books nothing. Not confirmed: what else tells a refund that failed from a payment that did.
 
 use super::prelude::*;
 use crate::normalise::format;
@@ -45,8 +49,9 @@ pub(super) static PHONEPE_V1: Provider = Provider {
             amount: Amount::First(&["data.amount"]),
             currency: Named::Always("INR"),
             reference: &[Body("data.merchantTransactionId")],
+            status: &[If("data.paymentInstrument", "payment")],
             rules: &[
-                ("PAYMENT_SUCCESS", "", Paid),
+                ("PAYMENT_SUCCESS", "payment", Paid),
                 ("PAYMENT_PENDING", "", Processing),
                 ("PAYMENT_ERROR", "", Failed),
                 ("PAYMENT_DECLINED", "", Failed),
@@ -54,6 +59,7 @@ pub(super) static PHONEPE_V1: Provider = Provider {
             ],
             ..Subject::NOTHING
         }],
+        object: &[Body("data.transactionId")],
         ..Format::JSON
     }),
 };

@@ -1,5 +1,7 @@
 //! Polar (<https://polar.sh/docs/integrate/webhooks/endpoints>): Standard Webhooks in all but the key, which is the
-//! secret as it reads. A refund's amount leaves out its tax, an order's does not.
+//! secret as it reads. A refund's amount leaves out its tax, an order's does not. Types and statuses are those of
+//! Polar's Python SDK (`polar-sdk` 1.0.2). There are no webhooks about disputes: a refund that settles one is a refund.
+//! Not confirmed: what is charged where a customer's balance is applied; the order's total is shown.
 
 use super::prelude::*;
 use super::standard_webhooks::WEBHOOK_V1;
@@ -29,6 +31,7 @@ pub(super) static POLAR: Provider = Provider {
                     ("order.created", "", Created),
                     ("order.paid", "", Paid),
                     ("order.updated", "paid", Paid),
+                    ("order.updated", "void", Canceled),
                     ("order.updated", "", Mention),
                 ],
                 ..Subject::NOTHING

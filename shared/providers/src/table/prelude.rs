@@ -8,8 +8,9 @@ pub(super) use crate::normalise::format::{
 pub(super) use crate::normalise::{Expressed, Expresses, Normalise};
 pub(super) use crate::provider::{Accepted, EXPERIMENTAL, Provider, Setting, SettingValues};
 pub(super) use crate::scheme::{
-    Algorithm, Condition, Covers, Encoding, Freshness, Hash, Key, KeyEncoding, KeyPrefix, Part, Place,
-    Repeat, Scheme, Schemes, Scope, Shape, Signature, SignaturePrefix, Unit, Want,
+    Algorithm, Challenge, Coded, Condition, Covers, Encoding, Freshness, Hash, Key, KeyEncoding, KeyPrefix,
+    Part, Place, PublicKey, Repeat, RsaHash, Scheme, Schemes, Scope, Shape, Signature, SignaturePrefix, Unit,
+    Want,
 };
 
 /// What most providers want to hear: any 2xx, whose body they ignore.
@@ -27,7 +28,7 @@ pub(super) const EVERYTHING: Expresses = Expresses {
 pub(super) const TEXT_KEY: Key = Key { prefix: KeyPrefix::None, encoding: KeyEncoding::Utf8, min_bytes: 8 };
 
 /// One signature, which is all that the header holds.
-pub(super) const fn in_header(header: &'static str, encoding: Encoding) -> Signature {
+pub(super) const fn in_header(header: &'static str, encoding: Encoding) -> Signature<'static> {
     Signature {
         from: Place::Header(header),
         repeat: Repeat::Refused,
@@ -38,7 +39,7 @@ pub(super) const fn in_header(header: &'static str, encoding: Encoding) -> Signa
 }
 
 /// HMAC over the raw body, keyed with the secret as it reads, in a header of its own: what most providers do.
-pub(super) const fn hmac_of_body(header: &'static str, hash: Hash, encoding: Encoding) -> Scheme {
+pub(super) const fn hmac_of_body(header: &'static str, hash: Hash, encoding: Encoding) -> Scheme<'static> {
     Scheme {
         name: header,
         covers: Covers::Body,
@@ -54,7 +55,7 @@ pub(super) const fn hmac_of_body(header: &'static str, hash: Hash, encoding: Enc
 }
 
 /// The secret itself in a header. It proves the sender, and nothing of the body.
-pub(super) const fn token(header: &'static str) -> Scheme {
+pub(super) const fn token(header: &'static str) -> Scheme<'static> {
     Scheme {
         covers: Covers::None,
         algorithm: Algorithm::Token,

@@ -1,5 +1,6 @@
 //! Recurly, JSON webhooks (<https://docs.recurly.com/recurly-subscriptions/docs/webhooks>): the kind of an object, what
-//! happened to it, and its id. XML webhooks are not signed.
+//! happened to it, and its id. XML webhooks are not signed. What happens to a payment is listed at
+//! <https://docs.recurly.com/docs/payment-notifications>.
 
 use super::prelude::*;
 
@@ -29,11 +30,14 @@ pub(super) static RECURLY: Provider = Provider {
             rules: &[
                 ("payment.scheduled", "", Created),
                 ("payment.processing", "", Processing),
+                ("payment.authorized", "", Authorized),
                 ("payment.succeeded", "", Paid),
                 ("payment.failed", "", Failed),
                 ("payment.voided", "", Canceled),
                 // How much, and which of several, is not said.
                 ("payment.refunded", "", Mention),
+                ("payment.fraud_info_updated", "", Mention),
+                ("payment.transaction_status_updated", "", Mention),
             ],
             ..Subject::NOTHING
         }],

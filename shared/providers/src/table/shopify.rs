@@ -1,8 +1,12 @@
 //! Shopify (<https://shopify.dev/docs/apps/build/webhooks>). The topic is in a header, which is not signed, so an
 //! object is told by its own members: an order by its financial status, a refund by its transactions, a dispute by
-//! its deadline. The topic only names what is shown.
+//! its beginning. The topic only names what is shown.
 //!
 //! An order is one payment. Its transactions (`order_transactions/create`) would report the same money again.
+//!
+//! Payloads are those of <https://shopify.dev/docs/api/webhooks>; the event's id tells repeats
+//! (<https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates>). Not confirmed: whether two topics of one action
+//! share an event's id, and whether a refund's transactions are in the order's currency where the buyer saw another.
 
 use super::prelude::*;
 
@@ -114,13 +118,17 @@ pub(super) static SHOPIFY: Provider = Provider {
             Subject {
                 payment: &[Body("order_id")],
                 operation: &[Body("id")],
-                status: &[If("evidence_due_by", "dispute"), Body("type"), Body("status")],
+                status: &[If("initiated_at", "dispute"), Body("type"), Body("status")],
                 amount: Amount::First(&["amount"]),
                 currency: Named::At(&["currency"]),
                 rules: &[
                     ("*", "dispute.inquiry.needs_response", DISPUTE_WARNING),
                     ("*", "dispute.inquiry.under_review", DISPUTE_WARNING),
                     ("*", "dispute.inquiry.won", DISPUTE_WON),
+                    // It never took money, and the refund is reported by itself.
+                    ("*", "dispute.inquiry.charge_refunded", DISPUTE_WON),
+                    ("*", "dispute.inquiry.accepted", DISPUTE_UPDATED),
+                    ("*", "dispute.inquiry.lost", DISPUTE_UPDATED),
                     ("*", "dispute.chargeback.needs_response", DISPUTE_CHARGED),
                     ("*", "dispute.chargeback.under_review", DISPUTE_CHARGED),
                     ("*", "dispute.chargeback.charge_refunded", DISPUTE_UPDATED),

@@ -1,4 +1,7 @@
-//! Square (<https://developer.squareup.com/docs/webhooks/overview>). The address is part of what is signed.
+//! Square (<https://developer.squareup.com/docs/webhooks/overview>). The address is part of what is signed. Types,
+//! states and examples are those of <https://github.com/square/connect-api-specification> and of
+//! <https://developer.squareup.com/reference/square/webhooks>. Not confirmed: when Square holds what is disputed, which
+//! no event says, so that only a lost dispute takes money.
 
 use super::prelude::*;
 

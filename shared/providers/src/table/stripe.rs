@@ -1,4 +1,5 @@
-//! Stripe. Normalised by code: what a payment is depends on the API that was used.
+//! Stripe. Normalised by code: what a payment is depends on the API that was used. The types that it reads are all
+//! those of payments, charges, refunds and disputes that Stripe's Python SDK lists (`stripe` 16.1.0).
 
 use super::prelude::*;
 use crate::normalise::stripe;

@@ -1,8 +1,9 @@
 //! Keys, hashes and comparisons.
 
+use super::rsa;
 use super::view::{Message, Piece, View};
 use crate::Rejection;
-use crate::scheme::{self, Algorithm, Hash, KeyEncoding, KeyPrefix, Place};
+use crate::scheme::{self, Algorithm, Hash, KeyEncoding, KeyPrefix, Place, RsaHash};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
@@ -35,6 +36,20 @@ impl Key {
         (!key.is_empty()).then_some(Self(key))
     }
 
+    /// A public key in PEM; `None` where it is not an RSA key that we take.
+    pub(crate) fn public(pem: &str) -> Option<Self> {
+        rsa::public_key(pem).map(Self)
+    }
+
+    /// The same, for a key that stands in the table.
+    pub(crate) fn fixed(pem: &str) -> Option<Self> {
+        rsa::fixed_key(pem).map(Self)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -54,6 +69,7 @@ pub(super) enum Resolved {
     Hmac(Hash),
     Digest(Hash),
     Ed25519,
+    Rsa(RsaHash),
     Token,
 }
 
@@ -68,6 +84,7 @@ pub(super) fn resolve(algorithm: Algorithm, view: &View<'_>) -> Result<Resolved,
             Resolved::Digest(*hash)
         }
         Algorithm::Ed25519 => Resolved::Ed25519,
+        Algorithm::Rsa { hash, .. } => Resolved::Rsa(hash),
         Algorithm::Token => Resolved::Token,
     })
 }
@@ -84,6 +101,10 @@ pub(super) fn any_matches(
         Resolved::Hmac(hash) => messages.iter().any(|message| equal(&hmac(*hash, key, message))),
         Resolved::Digest(hash) => messages.iter().any(|message| equal(&digest(*hash, key, message))),
         Resolved::Token => equal(&key.0),
+        Resolved::Rsa(hash) => messages.iter().any(|message| {
+            let message: Vec<u8> = pieces(key, message).flatten().copied().collect();
+            candidates.iter().any(|candidate| rsa::verifies(*hash, &key.0, &message, candidate))
+        }),
         Resolved::Ed25519 => key.ed25519().is_some_and(|public| {
             messages.iter().any(|message| {
                 let message: Vec<u8> = pieces(key, message).flatten().copied().collect();

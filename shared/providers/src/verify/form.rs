@@ -9,11 +9,7 @@ pub(crate) struct Malformed;
 /// The value of the one field called `name`.
 pub(crate) fn field<'a>(form: &'a [u8], name: &str) -> Result<Option<Cow<'a, str>>, Malformed> {
     let mut found = None;
-    for pair in form.split(|&b| b == b'&') {
-        let (key, value) = match pair.iter().position(|&b| b == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &[][..]),
-        };
+    for (key, value) in pairs(form) {
         if decode(key)? == name {
             if found.is_some() {
                 return Err(Malformed);
@@ -22,6 +18,22 @@ pub(crate) fn field<'a>(form: &'a [u8], name: &str) -> Result<Option<Cow<'a, str
         }
     }
     Ok(found)
+}
+
+type Field<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// All fields, in order.
+pub(crate) fn fields(form: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Malformed>> {
+    pairs(form)
+        .filter(|(key, value)| !(key.is_empty() && value.is_empty()))
+        .map(|(key, value)| Ok((decode(key)?, decode(value)?)))
+}
+
+fn pairs(form: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    form.split(|&b| b == b'&').map(|pair| match pair.iter().position(|&b| b == b'=') {
+        Some(at) => (&pair[..at], &pair[at + 1..]),
+        None => (pair, &[][..]),
+    })
 }
 
 fn decode(text: &[u8]) -> Result<Cow<'_, str>, Malformed> {

@@ -3,14 +3,21 @@
 //! **Guarantee:** `Ok` only when, for every signed scope of the request, one active secret made one of the
 //! signatures over one of the row's templates, the row's conditions hold and the time is within its tolerance.
 
+mod certificate;
+pub(crate) mod challenge;
 mod crypto;
 pub(crate) mod form;
+mod minify;
+pub(crate) mod paypal;
+mod php;
+pub(crate) mod plaid;
+mod rsa;
 mod signature;
 mod view;
 
 use crate::json::Object;
-use crate::scheme::{Algorithm, Condition, Scheme, Scope, Unit};
-use crate::{Request, Secret, Settings};
+use crate::scheme::{Algorithm, Condition, PublicKey, Scheme, Scope, Unit};
+use crate::{ApiAnswer, Needed, Request, Secret, Settings};
 pub(crate) use crypto::Key;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -22,12 +29,16 @@ use view::View;
 /// In the order of how far verification came: where a provider has several schemes, the greatest is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Rejection {
+    #[error("the request is not a POST")]
+    WrongMethod,
     #[error("the source has no active secret for this kind of signature")]
     NoActiveSecret,
     #[error("the provider is experimental, which the source's settings have not accepted")]
     ExperimentalNotAccepted,
     #[error("the source lacks a setting that the signature depends on")]
     MissingSetting,
+    #[error("the source lacks a credential for the provider's API, which the signature's key comes from")]
+    MissingCredential,
     #[error("the signature, or something that it is made over, is missing")]
     MissingSignature,
     #[error("the body, which holds the signature, cannot be read")]
@@ -36,28 +47,75 @@ pub enum Rejection {
     DuplicateHeader,
     #[error("the signature, or its timestamp, cannot be read")]
     MalformedSignature,
+    #[error("the key or certificate that the signature names is not one of the provider's that is in use")]
+    UntrustedKey,
     #[error("the signature does not match")]
     SignatureMismatch,
     /// Only said of a genuine signature, so that an operator can tell a wrong clock from a wrong secret.
     #[error("the signature is genuine but its timestamp is outside the tolerance")]
     TimestampOutOfTolerance,
+    /// Says nothing about the request: the provider is to send it again.
+    #[error(
+        "the provider's key or verdict, without which the signature can't be judged, could not be fetched"
+    )]
+    EvidenceUnavailable,
 }
 
 impl Rejection {
     /// Stable, for problems, metrics and logs.
     pub fn code(self) -> &'static str {
         match self {
+            Self::WrongMethod => "wrong_method",
             Self::NoActiveSecret => "no_active_secret",
             Self::ExperimentalNotAccepted => "experimental_not_accepted",
             Self::MissingSetting => "missing_setting",
+            Self::MissingCredential => "missing_credential",
             Self::MissingSignature => "missing_signature",
             Self::MalformedBody => "malformed_body",
             Self::DuplicateHeader => "duplicate_header",
             Self::MalformedSignature => "malformed_signature",
+            Self::UntrustedKey => "untrusted_key",
             Self::SignatureMismatch => "signature_mismatch",
             Self::TimestampOutOfTolerance => "timestamp_out_of_tolerance",
+            Self::EvidenceUnavailable => "evidence_unavailable",
         }
     }
+}
+
+/// What code that verifies by fetched evidence comes to, unless it refuses.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Genuine,
+    Needs(Needed),
+}
+
+/// An answer of a provider's API, which is JSON whatever its status; if it is not, it is nothing to go by.
+fn answered(answer: &ApiAnswer) -> Result<Object<'_>, Rejection> {
+    Object::parse(&answer.body, "").map_err(|_| Rejection::EvidenceUnavailable)
+}
+
+/// Verifies `request` under a scheme whose key is public.
+pub(crate) fn verify_by_public_key(
+    scheme: &Scheme,
+    key: &PublicKey<'_>,
+    request: &Request<'_>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    let setting = |name: &str| settings.get(name).map(String::as_str).ok_or(Rejection::MissingSetting);
+    let key = match key {
+        PublicKey::Setting(name) => Key::public(setting(name)?),
+        PublicKey::Fixed { by, keys, custom: (value, name) } => match settings.get(*by) {
+            Some(chosen) if chosen == value => Key::public(setting(name)?),
+            chosen => {
+                let is_chosen = |value: &str| chosen.is_none_or(|chosen| chosen == value);
+                let fixed = keys.iter().find(|(value, _)| is_chosen(value));
+                Key::fixed(fixed.ok_or(Rejection::MissingSetting)?.1)
+            }
+        },
+    };
+    let key = key.ok_or(Rejection::MissingSetting)?;
+    verify_one(scheme, View::new(request, settings, request.body), &[(0, key)], now).map(|_| ())
 }
 
 /// Verifies `request` under one scheme and tells which of `secrets` matched (the first item's, for a batch).
@@ -104,9 +162,9 @@ fn items<'a>(body: &'a [u8], list: &str, element: &str) -> Result<Vec<&'a RawVal
         .collect()
 }
 
-fn verify_one(
-    scheme: &Scheme,
-    mut view: View<'_>,
+fn verify_one<'a>(
+    scheme: &Scheme<'a>,
+    mut view: View<'a>,
     keys: &[(usize, Key)],
     now: Timestamp,
 ) -> Result<usize, Rejection> {
@@ -148,8 +206,17 @@ fn hold(condition: &Condition, view: &View<'_>) -> Result<(), Rejection> {
         Condition::PairAbsent(name) => !view.pairs.iter().any(|(pair, _)| pair == name),
         Condition::Equal(left, right) => view.required(left)? == view.required(right)?,
         Condition::Present(place) => view.required(place).map(|_| true)?,
+        Condition::Absent(place) => view.value(place)?.is_none(),
         Condition::HeaderAbsent(name) => view.request().header_lines(name).next().is_none(),
         Condition::BodyPresent => !view.request().body.is_empty(),
+        Condition::Base64Lines(place) => {
+            let is_base64 =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\n');
+            if !view.required(place)?.bytes().all(is_base64) {
+                return Err(Rejection::MalformedBody);
+            }
+            true
+        }
     };
     if holds { Ok(()) } else { Err(Rejection::SignatureMismatch) }
 }

@@ -42,7 +42,7 @@ pub(super) fn read(row: &Signature, view: &View<'_>) -> Result<Signatures, Rejec
 }
 
 struct Found<'a> {
-    row: &'a Signature,
+    row: &'a Signature<'a>,
     candidates: Vec<Vec<u8>>,
     undecodable: bool,
     pairs: Vec<(String, String)>,

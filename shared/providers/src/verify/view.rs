@@ -1,6 +1,7 @@
 //! The request as a scheme's row sees it: values by [`Place`], messages by [`Template`].
 
-use super::form;
+use super::minify::minify;
+use super::{form, php};
 use crate::json::{self, Object};
 use crate::scheme::{Part, Place, Template};
 use crate::{Rejection, Request, Settings};
@@ -47,6 +48,7 @@ impl<'a> View<'a> {
                 Ok(self.query(name)?.map(|value| Cow::Owned(value.to_ascii_lowercase())))
             }
             Place::Url => Ok(Some(Cow::Borrowed(self.request.url))),
+            Place::Path => Ok(self.path().map(Cow::Borrowed)),
             Place::Setting(name) => {
                 let setting = self.settings.get(*name).ok_or(Rejection::MissingSetting)?;
                 Ok(Some(Cow::Borrowed(setting.as_str())))
@@ -73,6 +75,13 @@ impl<'a> View<'a> {
         Ok(first.map(|value| Cow::Owned(value.clone())))
     }
 
+    fn path(&self) -> Option<&'a str> {
+        let url: &'a str = self.request.url;
+        let (_, rest) = url.split_once("://")?;
+        let path = &rest[rest.find('/')?..];
+        Some(path.split(['?', '#']).next().unwrap_or(path))
+    }
+
     fn query(&self, name: &str) -> Result<Option<Cow<'a, str>>, Rejection> {
         let url: &'a str = self.request.url;
         let Some((_, query)) = url.split_once('?') else { return Ok(None) };
@@ -95,7 +104,7 @@ impl<'a> View<'a> {
     }
 
     /// What the templates say was signed; at least one.
-    pub(super) fn messages(&self, templates: &[Template]) -> Result<Vec<Message<'a>>, Rejection> {
+    pub(super) fn messages(&self, templates: &[Template<'a>]) -> Result<Vec<Message<'a>>, Rejection> {
         let mut messages = Vec::with_capacity(templates.len());
         let mut missing = Rejection::MissingSignature;
         for template in templates {
@@ -109,7 +118,7 @@ impl<'a> View<'a> {
         if messages.is_empty() { Err(missing) } else { Ok(messages) }
     }
 
-    fn render(&self, template: &[Part], message: &mut Message<'a>) -> Result<(), Rejection> {
+    fn render(&self, template: &[Part<'a>], message: &mut Message<'a>) -> Result<(), Rejection> {
         for part in template {
             match part {
                 Part::Text(text) => message.push(Piece::Bytes(Cow::Borrowed(text.as_bytes()))),
@@ -117,6 +126,16 @@ impl<'a> View<'a> {
                 Part::BodySha256 => {
                     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(self.request.body));
                     message.push(Piece::Bytes(Cow::Owned(digest.into_bytes())));
+                }
+                Part::MinifiedSha256 => {
+                    let minified = minify(self.request.body).ok_or(Rejection::MalformedBody)?;
+                    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(minified));
+                    message.push(Piece::Bytes(Cow::Owned(digest.into_bytes())));
+                }
+                Part::PhpForm { without } => {
+                    let fields = php::serialize(self.request.body, without);
+                    let fields = fields.map_err(|_| Rejection::MalformedBody)?;
+                    message.push(Piece::Bytes(Cow::Owned(fields)));
                 }
                 Part::Key => message.push(Piece::Key),
                 Part::From(place) => message.push(bytes(self.required(place)?)),

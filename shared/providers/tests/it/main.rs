@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod evidence;
+mod exponents;
+mod generic;
 mod no_input_panics;
 mod readme;
 mod rules;

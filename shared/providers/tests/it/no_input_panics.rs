@@ -28,6 +28,10 @@ fn header_name() -> impl Strategy<Value = String> {
         Just("recurly-signature".to_owned()),
         Just("x-signature".to_owned()),
         Just("x-request-id".to_owned()),
+        Just("plaid-verification".to_owned()),
+        Just("paypal-cert-url".to_owned()),
+        Just("paypal-transmission-time".to_owned()),
+        Just("x-signature-sha256".to_owned()),
         any::<String>(),
     ]
 }
@@ -146,7 +150,65 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(any::<u8>(), 0..200),
         json().prop_map(|value| serde_json::to_vec(&value).unwrap()),
         envelope(),
+        xml_in_a_form(),
     ]
+}
+
+/// Braintree's, more or less.
+fn xml_in_a_form() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop::sample::select(
+        &[
+            "<notification>",
+            "</notification>",
+            "<kind>",
+            "</kind>",
+            "<subject>",
+            "</subject>",
+            "<transaction>",
+            "</transaction>",
+            "<id>",
+            "</id>",
+            "<amount>",
+            "</amount>",
+            "<currency-iso-code>",
+            "</currency-iso-code>",
+            "<a/>",
+            "<a b=\"1\">",
+            "<!DOCTYPE a [",
+            "]>",
+            "<!ENTITY x \"y\">",
+            "&x;",
+            "&amp;",
+            "&#65;",
+            "&#xD800;",
+            "&",
+            "<![CDATA[",
+            "]]>",
+            "<!--",
+            "-->",
+            "<?xml version=\"1.0\"?>",
+            "transaction_settled",
+            "USD",
+            "1.00",
+            " ",
+            "<",
+            ">",
+            "\u{0}",
+            "é",
+        ][..],
+    );
+    let whole = "<notification><kind>transaction_settled</kind><subject><transaction><id>1</id><amount>1.00</amount>\
+        <currency-iso-code>USD</currency-iso-code></transaction></subject></notification>";
+    let cut = (0..whole.len()).prop_map(move |end| whole[..end].to_owned());
+    let xml = prop_oneof![
+        prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat()),
+        cut,
+        Just(whole.to_owned())
+    ];
+    xml.prop_map(|xml| {
+        let payload = data_encoding::BASE64.encode(xml.as_bytes()).replace('+', "%2B");
+        format!("bt_signature=k%7Cab&bt_payload={payload}").into_bytes()
+    })
 }
 
 /// Payloads that get past the first checks.

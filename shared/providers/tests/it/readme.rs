@@ -1,12 +1,15 @@
-//! The table in the crate's README is what the code says. `PAYRELAY_WRITE_README=1` writes it.
+//! The tables in the crate's README are what the code says. `PAYRELAY_WRITE_README=1` writes them.
 
-use providers::{Covers, Expressed, Provider};
+use providers::{Covers, Expressed, Provider, Setting, SettingValues};
 use std::fmt::Write;
 use std::path::Path;
 
 const BEGIN: &str =
     "<!-- The table is written by `PAYRELAY_WRITE_README=1 cargo test -p providers readme`. -->\n";
 const END: &str = "<!-- End of the table. -->\n";
+const SETTINGS_BEGIN: &str =
+    "<!-- The settings are written by `PAYRELAY_WRITE_README=1 cargo test -p providers readme`. -->\n";
+const SETTINGS_END: &str = "<!-- End of the settings. -->\n";
 
 fn table() -> String {
     let mut table = String::from(
@@ -39,26 +42,61 @@ fn table() -> String {
     table
 }
 
-/// The usual scheme's.
+/// The usual scheme's, or that of the source's settings.
 fn covers(provider: &Provider) -> &'static str {
-    match provider.schemes().next().map(|scheme| scheme.covers) {
+    match provider.covers() {
         Some(Covers::Body) => "body",
         Some(Covers::Fields) => "fields",
         Some(Covers::None) => "none",
+        None if provider.is_signed() => "as configured",
         None => "none (unsigned)",
     }
 }
 
+/// All settings but the one that every experimental provider has.
+fn settings() -> String {
+    let mut table = String::from("| provider | setting | values | |\n| --- | --- | --- | --- |\n");
+    for provider in Provider::all() {
+        for Setting { name, description, required, values } in provider.settings() {
+            if *name == "experimental" {
+                continue;
+            }
+            let required = if *required { ", required" } else { "" };
+            let description = description.replace('|', "\\|");
+            writeln!(
+                table,
+                "| `{}` | `{name}` | {}{required} | {description} |",
+                provider.id(),
+                values_of(values)
+            )
+            .unwrap();
+        }
+    }
+    table
+}
+
+fn values_of(values: &SettingValues) -> String {
+    match values {
+        SettingValues::OneOf(words) => {
+            words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+        }
+        SettingValues::Currency => "a code of ISO 4217".to_owned(),
+        SettingValues::PublicKeyPem => "an RSA public key in PEM".to_owned(),
+        SettingValues::Text => "text".to_owned(),
+    }
+}
+
 #[test]
-fn readme_lists_the_providers_as_they_are() {
+fn readme_lists_the_providers_and_their_settings_as_they_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let (head, rest) = readme.split_once(BEGIN).expect("the README has the mark before its table");
-    let (written, tail) = rest.split_once(END).expect("the README has the mark after its table");
-    let table = table();
-    if std::env::var_os("PAYRELAY_WRITE_README").is_some() {
-        std::fs::write(&path, format!("{head}{BEGIN}{table}{END}{tail}")).unwrap();
-    } else {
-        assert_eq!(written, table, "run `PAYRELAY_WRITE_README=1 cargo test -p providers readme`");
+    for (begin, end, table) in [(BEGIN, END, table()), (SETTINGS_BEGIN, SETTINGS_END, settings())] {
+        let readme = std::fs::read_to_string(&path).unwrap();
+        let (head, rest) = readme.split_once(begin).expect("the README has the mark before its table");
+        let (written, tail) = rest.split_once(end).expect("the README has the mark after its table");
+        if std::env::var_os("PAYRELAY_WRITE_README").is_some() {
+            std::fs::write(&path, format!("{head}{begin}{table}{end}{tail}")).unwrap();
+        } else {
+            assert_eq!(written, table, "run `PAYRELAY_WRITE_README=1 cargo test -p providers readme`");
+        }
     }
 }

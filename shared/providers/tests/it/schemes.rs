@@ -240,9 +240,9 @@ fn nothing_that_a_signature_leaves_open_moves_money() {
         "nuvei",
         "mollie",
     ];
-    for provider in Provider::all() {
-        let first = provider.schemes().next().map(|scheme| scheme.covers);
-        let moves = first.is_some_and(|covers| covers != providers::Covers::None);
+    // What the generic provider's signature covers is for its settings to say.
+    for provider in Provider::all().filter(|provider| provider.id() != "generic") {
+        let moves = provider.covers().is_some_and(|covers| covers != providers::Covers::None);
         assert_eq!(moves, !unverified.contains(&provider.id()), "{}", provider.id());
     }
     let token = [Secret { id: &support::secret_id(0), text: SECRET }];

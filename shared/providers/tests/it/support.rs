@@ -1,5 +1,6 @@
 //! Files of golden data: our own and those that an environment variable names.
 
+use data_encoding::BASE64;
 use domain::SecretId;
 use providers::{Provider, Settings, Verified, VerifiedMeta};
 use serde::de::DeserializeOwned;
@@ -56,6 +57,12 @@ pub(crate) fn accepted(provider: &Provider) -> Settings {
 
 pub(crate) fn secret_id(number: u8) -> SecretId {
     SecretId::mint([number; 16])
+}
+
+/// The DER in a PEM of one block.
+pub(crate) fn pem(text: &str) -> Vec<u8> {
+    let base64: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
+    BASE64.decode(base64.as_bytes()).unwrap()
 }
 
 /// What has crossed the queue.

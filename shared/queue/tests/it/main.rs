@@ -5,11 +5,12 @@
 
 use data_encoding::BASE64;
 use domain::{
-    Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId, SecretId, SourceId,
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId, SecretId,
+    SourceId,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
-use queue::{DeliveryMessage, EventMessage};
+use queue::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage};
 use serde_json::Value;
 
 const BODY: &str = r#"{ "id": "evt_1", "spaces":  "as they came" }"#;
@@ -39,6 +40,8 @@ fn event_message(settings: &[(&str, &str)]) -> EventMessage {
         settings: settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
         meta: meta(),
         body: BODY.into(),
+        fetch: false,
+        confirmation: None,
     }
 }
 
@@ -72,7 +75,7 @@ fn a_delivery_message_carries_what_its_attempt_needs() {
         endpoint.clone(),
         EventType::PaymentCaptured,
         at(),
-        Some(payload.clone()),
+        Some(Carried::new(BodyFormat::Standard, payload.clone())),
     );
     let delivery = Delivery {
         id: DeliveryId::derive(&event_id(), &endpoint),
@@ -87,8 +90,13 @@ fn a_delivery_message_carries_what_its_attempt_needs() {
     let json = |message: &DeliveryMessage| serde_json::from_str::<Value>(&message.encode()).unwrap();
     insta::assert_json_snapshot!("delivery_message_first", json(&first));
     insta::assert_json_snapshot!("delivery_message_retry", json(&DeliveryMessage::retry(&delivery, 2, None)));
-    let early = DeliveryMessage::retry(&delivery, 2, Some(payload));
-    assert_eq!(DeliveryMessage::decode(&early.encode()).unwrap(), early);
+    let headers = vec![("stripe-signature".to_owned(), "t=1".to_owned())];
+    let raw = Carried { payload, format: BodyFormat::Raw, headers };
+    let early = DeliveryMessage::retry(&delivery, 2, Some(raw));
+    insta::assert_json_snapshot!("delivery_message_raw", json(&early));
+    for message in [&first, &early, &DeliveryMessage::retry(&delivery, 2, None)] {
+        assert_eq!(DeliveryMessage::decode(&message.encode()).unwrap(), *message);
+    }
     assert_eq!((early.delivery, early.created_at), (first.delivery, first.created_at));
 }
 
@@ -101,6 +109,29 @@ fn an_event_message_comes_back_byte_for_byte() {
         assert_eq!((read.source, read.provider, read.received_at), (sent.source, sent.provider, at()));
         assert_eq!((read.settings, read.meta), (sent.settings, sent.meta));
     }
+}
+
+#[test]
+fn a_question_and_its_answer_carry_the_webhook_as_it_was_verified() {
+    let webhook = EventMessage { fetch: true, ..event_message(&[("account", "a")]) };
+    let question = FetchMessage { event: event_id(), attempt: 3, webhook };
+    let read = FetchMessage::decode(&question.encode()).unwrap();
+    assert_eq!((&read.event, read.attempt, read.webhook.fetch), (&event_id(), 3, true));
+    assert_eq!((&read.webhook.body, &read.webhook.meta), (&question.webhook.body, &question.webhook.meta));
+    for answer in [Some(vec![0, 159, 146, 150]), None] {
+        let confirmation = Some(Confirmation { event: event_id(), at: at(), answer });
+        let sent = EventMessage { confirmation: confirmation.clone(), ..question.webhook.clone() };
+        let read = EventMessage::decode(&sent.encode()).unwrap();
+        assert_eq!((read.confirmation, read.body), (confirmation, sent.body));
+    }
+    let mut json: Value = serde_json::from_str(&question.encode()).unwrap();
+    json["webhook"] = readable(&question.webhook);
+    insta::assert_json_snapshot!("fetch_message", json);
+    let confirmation = Some(Confirmation { event: event_id(), at: at(), answer: None });
+    insta::assert_json_snapshot!(
+        "event_message_of_what_the_api_does_not_know",
+        readable(&EventMessage { confirmation, ..event_message(&[]) })
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ fn now() -> Timestamp {
 
 fn answered(status: u16, retry_after: Option<&str>) -> Answer {
     let retry_after = retry_after.map(|text| HeaderValue::from_bytes(text.as_bytes()).unwrap());
-    Answer { outcome: Ok(Response { status, retry_after, excerpt: String::new() }), latency: Duration::ZERO }
+    let response = Response { status, retry_after, rejects: false, excerpt: String::new() };
+    Answer { outcome: Ok(response), latency: Duration::ZERO }
 }
 
 fn failed(kind: FailureKind) -> Verdict {
@@ -25,6 +26,24 @@ fn the_status_decides() {
         assert_eq!(classify(&answered(status, None), now()), failed(FailureKind::Status), "{status}");
     }
     assert_eq!(classify(&answered(410, None), now()), Verdict::Disable);
+}
+
+#[test]
+fn an_endpoint_that_does_not_succeed_can_ask_for_no_more() {
+    let verdict = |status: u16, wish: &'static str| {
+        let headers = HeaderMap::from_iter([(RETRY, HeaderValue::from_static(wish))]);
+        let response = Response::new(StatusCode::from_u16(status).unwrap(), &headers, String::new());
+        classify(&Answer { outcome: Ok(response), latency: Duration::ZERO }, now())
+    };
+    for status in [302, 400, 422, 429, 500, 503] {
+        assert_eq!(verdict(status, "no"), Verdict::Stop, "{status}");
+        assert_eq!(verdict(status, " No "), Verdict::Stop, "{status}");
+    }
+    assert_eq!(verdict(200, "no"), Verdict::Succeeded);
+    assert_eq!(verdict(410, "no"), Verdict::Disable, "it is gone for all deliveries");
+    for wish in ["", "yes", "false", "0", "no, please"] {
+        assert_eq!(verdict(500, wish), failed(FailureKind::Status), "{wish:?}");
+    }
 }
 
 #[test]

@@ -77,9 +77,13 @@ fn the_three_headers_carry_what_was_signed() {
 }
 
 #[test]
-fn nothing_is_sent_without_a_secret() {
+fn nothing_is_sent_without_a_secret_or_a_key() {
     assert_eq!(headers(ID_TEXT, NOW, BODY, &[], &[]).unwrap_err(), SignError::NoSecret);
-    assert_eq!(headers(ID_TEXT, NOW, BODY, &[], &[key()]).unwrap_err(), SignError::NoSecret);
+}
+
+#[test]
+fn a_key_alone_signs_as_v1a_alone() {
+    assert_eq!(sign(SVIX_ID, NOW, BODY, &[], &[key()]).unwrap(), V1A_SIGNATURE);
 }
 
 #[test]

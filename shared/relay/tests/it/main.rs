@@ -1,6 +1,8 @@
 //! The client against real sockets. Every address is on loopback, also those that must be refused.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod calls;
+mod conformance;
 mod egress;
 mod exchange;
 mod server;

@@ -18,6 +18,7 @@ mod store_config;
 mod store_deliveries;
 mod store_events;
 mod store_payments;
+mod store_quarantine;
 mod vault;
 
 use std::pin::Pin;
@@ -75,6 +76,7 @@ fn all() -> impl Iterator<Item = &'static Check> {
         store_deliveries::CHECKS,
         store_events::CHECKS,
         store_payments::CHECKS,
+        store_quarantine::CHECKS,
         vault::CHECKS,
     ];
     engines.into_iter().chain(ours).flatten()

@@ -2,9 +2,9 @@
 
 use contracts::Clients;
 use domain::{
-    Arrival, Endpoint, EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType,
-    EventTypePattern, Fact, Notification, OperationKind, OperationState, Payment, PaymentId, SecretId,
-    Source, SourceId, SourceStatus, VerifiedBy,
+    Arrival, Conditions, DEFAULT_TIMEOUT_SECONDS, Encoding, Endpoint, EndpointFormat, EndpointId,
+    EndpointStatus, Event, EventId, EventType, EventTypePattern, Fact, Notification, OperationKind,
+    OperationState, Payment, PaymentId, SecretId, Signing, Source, SourceId, SourceStatus, VerifiedBy,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
@@ -44,6 +44,7 @@ pub(crate) fn source(number: u64) -> Source {
         status: SourceStatus::Active,
         secrets: Vec::new(),
         settings: Settings::new(),
+        api_credential: None,
         created_at: at(0),
         updated_at: at(0),
     }
@@ -56,7 +57,13 @@ pub(crate) fn endpoint(number: u64) -> Endpoint {
         name: format!("endpoint {number}"),
         event_types: vec![EventTypePattern::everything()],
         sources: Vec::new(),
+        conditions: Conditions::default(),
         format: EndpointFormat::Standard,
+        encoding: Encoding::Json,
+        signing: vec![Signing::V1],
+        headers: None,
+        retry_schedule: None,
+        timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
         status: EndpointStatus::Active,
         secrets: Vec::new(),
         created_at: at(0),
@@ -118,9 +125,11 @@ pub(crate) fn event_without_payment(key: &str, received_at: Timestamp) -> Event 
         payment: None,
         received_at,
         verified_by: VerifiedBy::Signature,
+        confirmed_at: None,
         secret: Some(SecretId::mint(uuid(1))),
         notification: Notification { facts: Vec::new(), ..notification(1, key, 100) },
         transition: None,
+        unconfirmed: None,
         endpoints: Vec::new(),
     }
 }
@@ -143,8 +152,12 @@ pub(crate) fn payment(number: u64, created_at: Timestamp) -> Payment {
 pub(crate) fn learn(payment: &mut Payment, key: &str, amount: i64) {
     let key = dedupe_key(&payment.provider_payment_id, key);
     let id = EventId::derive(&source_id(1), Some(&payment.id), &key);
-    let arrival =
-        Arrival { received_at: payment.created_at, verified_by: VerifiedBy::Signature, secret: None };
+    let arrival = Arrival {
+        received_at: payment.created_at,
+        verified_by: VerifiedBy::Signature,
+        confirmed_at: None,
+        secret: None,
+    };
     payment.record(&id, &id, &notification(1, &key, amount), &arrival);
 }
 
@@ -172,7 +185,7 @@ pub(crate) fn meta() -> VerifiedMeta {
 }
 
 pub(crate) fn raw(body: impl Into<Vec<u8>>) -> RawEvent {
-    RawEvent { meta: meta(), body: body.into() }
+    RawEvent { meta: meta(), body: body.into(), answer: None }
 }
 
 /// Bytes without a pattern, always the same (xorshift, <https://www.jstatsoft.org/article/view/v008i14>).

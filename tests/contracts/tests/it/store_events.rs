@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use contracts::Clients;
 use data_encoding::BASE64;
-use domain::{DeliveryId, Event, EventId};
-use store::{Store, StoreError};
+use domain::{DeliveryId, Event, EventId, Notification, VerifiedBy};
+use store::{Committed, PageRequest, RawEvent, Store, StoreError};
 
 use crate::samples::{
     at, endpoint_id, event, event_without_payment, incompressible, meta, payment, payment_id, raw, store,
@@ -17,6 +17,7 @@ const MAX_BODY_BYTES: usize = 512 * 1024;
 
 crate::checks!["store":
     an_event_is_committed_by_the_first_call_alone,
+    an_event_that_waited_is_concluded_once_whether_or_not_it_was_committed_before,
     an_event_that_we_raised_ourselves_has_no_request,
     a_request_comes_back_byte_for_byte,
     a_body_of_the_largest_size_fits_unless_it_can_not_be_compressed,
@@ -42,6 +43,44 @@ async fn an_event_is_committed_by_the_first_call_alone(clients: Clients) {
     let record = store.event(&event.id).await.unwrap().unwrap();
     assert_eq!(record.event, event);
     assert_eq!(record.raw.unwrap().body, b"as it was");
+}
+
+async fn an_event_that_waited_is_concluded_once_whether_or_not_it_was_committed_before(clients: Clients) {
+    let store = store(&clients).await;
+    for (number, committed_before) in [(1, true), (2, false)] {
+        let waiting = event(number, "first", at(0));
+        let digest = waiting.notification.digest();
+        let told = Event {
+            verified_by: VerifiedBy::Api,
+            confirmed_at: Some(at(5)),
+            notification: Notification { amount: Some(1), ..waiting.notification.clone() },
+            ..waiting.clone()
+        };
+        let answered =
+            RawEvent { answer: Some(b"{\"what\": \"the API said\"}".to_vec()), ..raw("as it came") };
+        if committed_before {
+            assert!(store.commit_event(&waiting, Some(&raw("as it came")), false).await.unwrap());
+            let known = store.committed_events([&waiting.id], true).await.unwrap();
+            assert!(!known[&waiting.id].confirmed);
+        }
+        assert!(store.conclude_event(&told, &answered, &digest, true).await.unwrap());
+        for late in [&waiting, &told] {
+            assert!(!store.conclude_event(late, &raw("otherwise"), "other", false).await.unwrap());
+        }
+        assert!(
+            !store.commit_event(&waiting, Some(&raw("otherwise")), false).await.unwrap(),
+            "it comes too late"
+        );
+        let known = store.committed_events([&waiting.id], true).await.unwrap();
+        assert_eq!(known[&waiting.id], Committed { digest, confirmed: true });
+        let record = store.event(&waiting.id).await.unwrap().unwrap();
+        assert_eq!(record.event, told);
+        let kept = record.raw.unwrap();
+        assert_eq!((kept.body, kept.answer), (answered.body, answered.answer));
+    }
+    // The payment's own entry stands for what opened it.
+    let listed = store.list_events(&PageRequest { after: None, limit: 10 }).await.unwrap();
+    assert!(listed.items.is_empty(), "{listed:?}");
 }
 
 async fn an_event_that_we_raised_ourselves_has_no_request(clients: Clients) {
@@ -107,7 +146,7 @@ async fn committed_events_are_told_from_others_in_any_number(clients: Clients) {
         let committed = store.committed_events(events.iter().map(|event| &event.id), consistent).await;
         let committed = committed.unwrap();
         assert_eq!(committed.len(), 115);
-        assert!(events[..115].iter().all(|event| committed[&event.id] == event.notification.digest()));
+        assert!(events[..115].iter().all(|event| committed[&event.id].digest == event.notification.digest()));
     }
     assert!(store.committed_events([], false).await.unwrap().is_empty());
 }

@@ -1,12 +1,13 @@
 //! Secrets sealed under KMS.
 
 use contracts::Clients;
-use platform::{Entropy, SecretText, Vault, VaultError};
+use platform::{Entropy, SEALED_OVERHEAD_BYTES, SecretText, Vault, VaultError};
 
 crate::checks!["vault":
     a_sealed_secret_opens_for_its_owner_alone,
     what_was_tampered_with_does_not_open,
     a_secret_does_not_open_under_another_key,
+    sealed_bytes_open_for_their_owner_alone_and_only_whole,
 ];
 
 const SECRET: &str = "whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH";
@@ -52,6 +53,28 @@ async fn what_was_tampered_with_does_not_open(clients: Clients) {
     ] {
         let refused = vault.open("src_1", &tampered).await;
         assert!(matches!(refused, Err(VaultError::Unopenable)), "{tampered}: {refused:?}");
+    }
+}
+
+async fn sealed_bytes_open_for_their_owner_alone_and_only_whole(clients: Clients) {
+    let vault = vault(&clients).await;
+    let plain = [0, 255, 128, 7];
+    let sealed = vault.seal_bytes("qrn_1", &plain).await.unwrap();
+    assert!(sealed.len() <= plain.len() + SEALED_OVERHEAD_BYTES);
+    assert_eq!(vault.open_bytes("qrn_1", &sealed).await.unwrap(), plain);
+    let mut flipped = sealed.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for (owner, sealed) in [
+        ("qrn_2", sealed.as_slice()),
+        ("qrn_1", &flipped),
+        ("qrn_1", &sealed[..sealed.len() - 1]),
+        ("qrn_1", &sealed[..20]),
+        ("qrn_1", b"k\0\0"),
+        ("qrn_1", b"k"),
+        ("qrn_1", b""),
+    ] {
+        let refused = vault.open_bytes(owner, sealed).await;
+        assert!(matches!(refused, Err(VaultError::Unopenable)), "{refused:?}");
     }
 }
 

@@ -12,6 +12,17 @@ fn event(stripe: &Stripe, app: &App) -> Webhook {
     StripeStory { stripe, payment: "pi_1", now: app.clock.now() }.created()
 }
 
+/// Base64 of noise, the least compressible text that there is.
+pub(crate) fn noise(bytes: usize) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state = 1u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(ALPHABET[usize::try_from(state >> 58).expect("six bits")])
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
 fn problem(answer: &journeys::Answer) -> (StatusCode, Value) {
     (answer.status, answer.json()["code"].clone())
 }
@@ -56,14 +67,7 @@ async fn unknown_sources_and_large_bodies_are_refused() -> Result<()> {
         StatusCode::BAD_REQUEST,
         "genuine, but no event"
     );
-    // Base64 of noise, the least compressible text that there is.
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut state = 1u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        char::from(ALPHABET[usize::try_from(state >> 58).expect("six bits")])
-    };
-    let noise: String = std::iter::repeat_with(&mut next).take(520_000).collect();
+    let noise = noise(520_000);
     let noise = format!(r#"{{"id":"evt_1","type":"a.b","data":{{"object":{{"n":"{noise}"}}}}}}"#);
     let answer = app.webhook(&source, &stripe.sign(noise, app.clock.now())).await?;
     assert_eq!(

@@ -11,10 +11,10 @@ use simulators::Stripe;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a client learned, without ids that are random in each run: for each notification what it said.
-type Told = BTreeMap<(String, String), Value>;
+pub(crate) type Told = BTreeMap<(String, String), Value>;
 
 /// Fails if two deliveries under one `webhook-id` differ in a single byte.
-fn told(receiver: &Receiver) -> Result<Told> {
+pub(crate) fn told(receiver: &Receiver) -> Result<Told> {
     let mut bodies = BTreeMap::new();
     let mut told = Told::new();
     for receipt in receiver.receipts() {
@@ -70,7 +70,7 @@ async fn consumer_run(crash: Option<Crash>) -> Result<(Told, Vec<Value>, bool)> 
 }
 
 /// What a stopped process would have answered is never seen: none of its messages is acknowledged.
-fn lost(batch: &SqsEvent, _: SqsBatchResponse) -> SqsBatchResponse {
+pub(crate) fn lost(batch: &SqsEvent, _: SqsBatchResponse) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = batch
         .records
@@ -84,7 +84,7 @@ fn lost(batch: &SqsEvent, _: SqsBatchResponse) -> SqsBatchResponse {
     response
 }
 
-fn crashes() -> impl Iterator<Item = Crash> {
+pub(crate) fn crashes() -> impl Iterator<Item = Crash> {
     (0..).flat_map(|call| [Side::Before, Side::After].map(|side| Crash { call, side }))
 }
 

@@ -1,7 +1,17 @@
 //! The journeys: what a provider sends, what the ledger shows, what a client receives.
 
+mod answers;
+mod apis;
 mod bad_input;
 mod crashes;
+mod crashes_fetch_back;
+mod evidence;
+mod failures;
+mod fetch_back;
+mod formats;
+mod providers;
+mod quarantine;
 mod retries;
+mod schedule;
 mod spine;
 mod stories;

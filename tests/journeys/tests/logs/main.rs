@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Method, Request};
 use journeys::{ADMIN_KEY, App, Crash, Side};
 use serde_json::json;
 use simulators::{Stripe, Webhook};
@@ -58,7 +58,15 @@ async fn no_secret_is_ever_logged_or_answered_again() -> Result<()> {
         answers.push_str(&app.get(&path).await?.to_string());
     }
     app.webhook(&source, &created(&stripe, &app)).await?;
-    app.webhook(&source, &created(&Stripe::new([9; 16]), &app)).await?;
+    let body = r#"{"card":"body_of_a_refused_request"}"#.to_owned();
+    let mut refused = Stripe::new([9; 16]).sign(body, app.clock.now());
+    refused.headers.push(("authorization", "Bearer credential_of_a_refused_request".to_owned()));
+    app.webhook(&source, &refused).await?;
+    let quarantine = app.get("/v1/quarantine").await?;
+    answers.push_str(&quarantine.to_string());
+    let id = quarantine["data"][0]["id"].as_str().context("what was refused is kept")?.to_owned();
+    let verify = format!("/v1/quarantine/{id}/verify");
+    answers.push_str(&app.api(Method::POST, &verify, None).await?.text());
     let forged = Request::get("/v1/payments").header("authorization", "Bearer prk_forged_key_for_a_test");
     app.call(forged.body(Body::empty())?).await?;
     app.stack.events.send("not json").await?;
@@ -77,6 +85,8 @@ async fn no_secret_is_ever_logged_or_answered_again() -> Result<()> {
         ("API key", key.as_str()),
         ("admin key", ADMIN_KEY),
         ("forged key", "prk_forged_key_for_a_test"),
+        ("header of a refused request", "credential_of_a_refused_request"),
+        ("body of a refused request", "body_of_a_refused_request"),
     ] {
         let body = secret.trim_start_matches("whsec_");
         assert!(!logged.contains(body), "the {what} was logged");

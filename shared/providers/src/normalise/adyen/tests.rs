@@ -250,3 +250,42 @@ fn only_what_tells_notifications_apart_is_required() {
     fraction["amount"] = json!({"value": 10.5, "currency": "EUR"});
     assert_eq!(field(fraction), Err("NotificationRequestItem.amount.value".to_owned()));
 }
+
+#[test]
+fn a_dispute_goes_on_to_arbitration_and_is_decided_there() {
+    let decided = |code: &str, funds: Option<i64>| {
+        let derived = fold(&notify(&[
+            item(1, "AUTHORISATION", "P1", true, 1000),
+            item(2, "CAPTURE", "C1", true, 1000),
+            item(3, "CHARGEBACK", "D1", true, 1000),
+            item(4, "CHARGEBACK_REVERSED", "D1", true, 1000),
+            item(5, "PREARBITRATION_OPEN", "D1", true, 1000),
+            item(6, "PREARBITRATION_DECLINED", "D1", true, 1000),
+            item(7, "SCHEME_ARBITRATION", "D1", true, 1000),
+            item(8, code, "D1", true, 1000),
+        ]));
+        assert_eq!(derived.net_amount, funds, "{code}");
+        derived.dispute_status
+    };
+    assert_eq!(decided("ISSUER_COMMENTS", Some(1000)), DisputeStatus::Open);
+    assert_eq!(decided("PREARBITRATION_ISSUER_WITHDRAWN", Some(1000)), DisputeStatus::Won);
+    assert_eq!(decided("SCHEME_ARBITRATION_WON", Some(1000)), DisputeStatus::Won);
+    assert_eq!(decided("SCHEME_ARBITRATION_LOST", Some(1000)), DisputeStatus::Lost);
+    assert_eq!(decided("SECOND_CHARGEBACK", Some(0)), DisputeStatus::Lost);
+}
+
+#[test]
+fn a_disputes_own_reference_is_no_payments() {
+    let bare = |code: &str| {
+        let mut item = item(1, code, "D1", true, 1000);
+        item.as_object_mut().expect("an object").remove("originalReference");
+        notify(&[item]).remove(0)
+    };
+    let chargeback = bare("CHARGEBACK");
+    assert_eq!((chargeback.provider_payment_id, chargeback.facts.len()), (None, 0));
+    assert_eq!(chargeback.object_id.as_deref(), Some("D1"));
+    // By these the payment's own reference may be meant.
+    assert_eq!(bare("SECOND_CHARGEBACK").provider_payment_id.as_deref(), Some("D1"));
+    let test = bare("NOTIFICATIONTEST");
+    assert_eq!((test.event_type, test.provider_payment_id), (EventType::SourceTest, None));
+}

@@ -1,0 +1,93 @@
+//! Asks the providers' APIs about events that nothing proves: one call per message, its answer sent to the consumer.
+//!
+//! For each message: load the source with its credential → call → judge the answer ([`verdict`]) → send it to
+//! EventsQueue with the webhook that it is about; or, if there is no good one, the next try to FetchesQueue; or make
+//! it a dead letter with its reason.
+//!
+//! **Guarantee:** a question ends as an answer, or as a dead letter that can be redriven; what follows from a message is
+//! in a queue before the message is deleted. A crash in between asks twice, and the consumer drops the second answer.
+//! Nothing is written here, and a credential is sent to its provider alone: the addresses are `providers`' own.
+//!
+//! **Rate:** the messages of a batch are worked off one after the other, calls for one source at least [`SPACING`]
+//! apart, and two batches at most run side by side (`template.yaml`): at most 20 calls a second in all, below the
+//! limits of every provider that is asked (Stripe's, the lowest that is published, is 25 reads a second in a sandbox).
+//!
+//! **Tries:** [`MAX_ATTEMPTS`], over about two hours ([`delay_after`]). Each of them is a message that this function
+//! sends to itself; Lambda takes a chain of 16 for a loop and stops it, so there are fewer.
+
+mod question;
+mod schedule;
+mod source;
+mod verdict;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::SourceId;
+use jiff::SignedDuration;
+use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
+use queue::Queue;
+use relay::{AllowListError, Client, EgressPolicy, Limits};
+pub use schedule::{MAX_ATTEMPTS, delay_after};
+use source::Account;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+
+/// The least time between two calls for one source in one batch.
+pub const SPACING: Duration = Duration::from_millis(100);
+
+/// How long a source's credential may be kept. A refused one is read again at once, so a new one works at once.
+const ACCOUNT_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
+
+/// For one call. Five of them, one after the other, stay within the function's timeout of 60 s.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A payment with hundreds of refunds. Compressed it still fits into its event.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub struct Deps {
+    pub store: Store,
+    pub vault: Vault,
+    pub client: Client,
+    pub events: Queue,
+    pub fetches: Queue,
+    pub dead_letters: Queue,
+    pub clock: Clock,
+    pub accounts: Cache<SourceId, Arc<Account>>,
+    pub spacing: Duration,
+}
+
+impl Deps {
+    pub fn from_settings(settings: &mut Settings) -> Result<Self, AllowListError> {
+        let aws = Aws::from_settings(settings);
+        let egress = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
+        let policy = EgressPolicy::from_allow_list(&egress, settings.is_local())?;
+        Ok(Self {
+            store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
+            vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
+            client: Client::new(policy, limits()),
+            events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
+            fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
+            dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_DLQ_URL")),
+            clock: Clock::system(),
+            accounts: Cache::new(Clock::system(), ACCOUNT_MAX_AGE),
+            spacing: SPACING,
+        })
+    }
+}
+
+/// The bounds of a call to a provider's API.
+pub fn limits() -> Limits {
+    Limits { total_timeout: CALL_TIMEOUT, max_call_bytes: MAX_ANSWER_BYTES, ..Limits::default() }
+}
+
+/// Handles one batch, message by message.
+pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
+    let mut pace = question::Pace::new(deps.spacing);
+    let mut dispositions = Vec::with_capacity(batch.records.len());
+    for message in &batch.records {
+        // Boxed: the futures of the AWS SDK are deep, and a compiler has its limits.
+        dispositions.push(Box::pin(question::handle(deps, &mut pace, message)).await);
+    }
+    queue::respond(&deps.dead_letters, batch.records.into_iter().zip(dispositions)).await
+}

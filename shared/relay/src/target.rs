@@ -1,0 +1,193 @@
+//! An endpoint, opened: all that a request to it is made of besides the body.
+//!
+//! Shared by the dispatcher and the test call, so that what a test shows is what deliveries will be.
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Outbound, SigningKey, SigningSecret, is_reserved_header, signing, signing::SignError};
+use bytes::Bytes;
+use domain::{BodyFormat, Endpoint, RetrySchedule, Signing};
+use hyper::http::{HeaderName, HeaderValue, header};
+use jiff::Timestamp;
+use std::{collections::BTreeMap, fmt, time::Duration};
+use url::Url;
+
+const MAX_HEADER_NAME_BYTES: usize = 64;
+const MAX_HEADER_VALUE_BYTES: usize = 1024;
+
+/// Headers that a client can't set. What the client library writes itself ([`is_reserved_header`]) is not repeated
+/// here.
+const OURS: &[&str] = &["accept", "accept-encoding", "date", "forwarded", "user-agent", "via", "x-real-ip"];
+/// Bodies, signatures and CloudEvents are described by us; who called is for the network to say.
+const OUR_PREFIXES: &[&str] = &["content-", "webhook-", "payrelay-", "ce-", "x-forwarded-", "proxy-", "sec-"];
+
+/// Where our own three headers go if the provider's request, passed on as it came, has headers of these names.
+const RAW_PREFIX: &str = "payrelay-";
+
+/// Why a custom header is not accepted. The value is never part of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    #[error("is not a header's name of at most {MAX_HEADER_NAME_BYTES} characters")]
+    Name,
+    #[error("is written by Payrelay or by the HTTP library")]
+    Reserved,
+    #[error("must be 1 to {MAX_HEADER_VALUE_BYTES} characters of visible ASCII, with spaces inside only")]
+    Value,
+}
+
+/// Checks a header that a client wants on its deliveries; gives its name in lower case.
+///
+/// # Errors
+/// If it can't be sent, or is not the client's to set.
+pub fn check_header(name: &str, value: &str) -> Result<HeaderName, HeaderError> {
+    let name = HeaderName::try_from(name).map_err(|_| HeaderError::Name)?;
+    let text = name.as_str();
+    if text.len() > MAX_HEADER_NAME_BYTES {
+        return Err(HeaderError::Name);
+    }
+    let is_ours = OURS.contains(&text) || OUR_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+    if is_ours || is_reserved_header(&name) {
+        return Err(HeaderError::Reserved);
+    }
+    let is_sendable = (1..=MAX_HEADER_VALUE_BYTES).contains(&value.len())
+        && value.trim() == value
+        && value.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if is_sendable { Ok(name) } else { Err(HeaderError::Value) }
+}
+
+/// What is sent: the bytes and the headers that describe them.
+#[derive(Clone)]
+pub struct Body {
+    headers: Vec<(HeaderName, HeaderValue)>,
+    bytes: Bytes,
+}
+
+impl Body {
+    /// A body of ours.
+    pub fn new(content_type: &'static str, text: String) -> Self {
+        Self {
+            headers: vec![(header::CONTENT_TYPE, HeaderValue::from_static(content_type))],
+            bytes: text.into(),
+        }
+    }
+
+    /// A provider's request: its bytes, its content type and its signature headers. What is not a header, or would
+    /// disturb the request that it is part of, is left out.
+    pub fn original(headers: &[(String, String)], bytes: impl Into<Bytes>) -> Self {
+        let headers = headers.iter().filter_map(|(name, value)| {
+            let name = HeaderName::try_from(name).ok().filter(|name| !is_reserved_header(name))?;
+            Some((name, HeaderValue::try_from(value).ok()?))
+        });
+        Self { headers: headers.collect(), bytes: bytes.into() }
+    }
+}
+
+/// Without the bytes: payments are in them.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+/// Why an endpoint could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError<E: std::error::Error + 'static> {
+    #[error("the endpoint's {0} could not be opened")]
+    Sealed(&'static str, #[source] E),
+    #[error("the endpoint's {0} is not what was checked when it was stored")]
+    Invalid(&'static str),
+}
+
+/// An endpoint with its secrets and headers in clear.
+#[derive(Clone)]
+pub struct Target {
+    pub format: BodyFormat,
+    pub schedule: RetrySchedule,
+    pub timeout: Duration,
+    url: Url,
+    secrets: Vec<SigningSecret>,
+    keys: Vec<SigningKey>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Without the URL's path and query, secrets and headers.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("host", &self.url.host_str().unwrap_or_default())
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Target {
+    /// Opens an endpoint as it is at `now`. `open` unseals a text; it is called once for each active secret and once
+    /// for all headers.
+    ///
+    /// # Errors
+    /// If `open` fails, or what it gives is not what was sealed.
+    pub async fn open<E, F>(
+        endpoint: &Endpoint,
+        now: Timestamp,
+        open: impl Fn(String) -> F,
+    ) -> Result<Self, OpenError<E>>
+    where
+        E: std::error::Error + 'static,
+        F: Future<Output = Result<String, E>>,
+    {
+        let url = Url::parse(&endpoint.url).map_err(|_| OpenError::Invalid("URL"))?;
+        let (mut secrets, mut keys) = (Vec::new(), Vec::new());
+        for secret in endpoint.active_secrets(now) {
+            let text =
+                open(secret.sealed.sealed.clone()).await.map_err(|e| OpenError::Sealed("secret", e))?;
+            let invalid = |_| OpenError::Invalid("secret");
+            match secret.signing() {
+                Signing::V1 => secrets.push(SigningSecret::parse(&text).map_err(invalid)?),
+                Signing::V1a => keys.push(SigningKey::parse(&text).map_err(invalid)?),
+            }
+        }
+        let mut headers = Vec::new();
+        if let Some(custom) = &endpoint.headers {
+            let text = open(custom.sealed.clone()).await.map_err(|e| OpenError::Sealed("headers", e))?;
+            headers = read_headers(&text).ok_or(OpenError::Invalid("headers"))?;
+        }
+        let (format, schedule, timeout) = (endpoint.body_format(), endpoint.schedule(), endpoint.timeout());
+        Ok(Self { format, schedule, timeout, url, secrets, keys, headers })
+    }
+
+    /// The request of one attempt, signed. `webhook_id` stays the same over all attempts of a delivery.
+    ///
+    /// # Errors
+    /// If there is nothing to sign with.
+    pub fn request(&self, webhook_id: &str, at: Timestamp, body: Body) -> Result<Outbound, SignError> {
+        let Body { mut headers, bytes } = body;
+        let ours = signing::headers(webhook_id, at.as_second(), &bytes, &self.secrets, &self.keys)?;
+        let is_taken =
+            |name: &HeaderName, among: &[(HeaderName, HeaderValue)]| among.iter().any(|(n, _)| n == name);
+        // The provider's own come first: code that was written against its SDK looks for them under these names.
+        let collide = ours.iter().any(|(name, _)| is_taken(name, &headers));
+        for (name, value) in ours {
+            let prefixed =
+                || HeaderName::try_from(format!("{RAW_PREFIX}{name}")).unwrap_or_else(|_| name.clone());
+            headers.push((if collide { prefixed() } else { name }, value));
+        }
+        let custom = self.headers.iter().filter(|(name, _)| !is_taken(name, &headers)).cloned();
+        let custom: Vec<_> = custom.collect();
+        headers.extend(custom);
+        Ok(Outbound { url: self.url.clone(), headers, body: bytes })
+    }
+}
+
+/// A JSON object from name to value, as it was sealed.
+fn read_headers(text: &str) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let headers: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    headers
+        .into_iter()
+        .map(|(name, value)| {
+            let mut value = HeaderValue::try_from(value).ok()?;
+            value.set_sensitive(true);
+            Some((HeaderName::try_from(name).ok()?, value))
+        })
+        .collect()
+}
