@@ -33,4 +33,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     names = {report.nodeid.split("[")[-1].rstrip("]") for report in terminalreporter.stats.get("passed", [])}
     packages = sorted({tuple(name.split("~")[:2]) for name in names if "~" in name})
     if packages:
-        terminalreporter.write_line(f"{len(packages)} official SDKs: " + ", ".join(f"{package} ({language})" for language, package in packages))
+        listed = ", ".join(f"{package} ({language})" for language, package in packages)
+        terminalreporter.write_line(f"{len(packages)} official SDKs: {listed}")

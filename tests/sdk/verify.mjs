@@ -120,7 +120,12 @@ const sdks = {
       const { WebhooksHelper } = await import('square');
       const signatureHeader = headers['x-square-hmacsha256-signature'];
       notFalse(
-        await WebhooksHelper.verifySignature({ requestBody: body, signatureHeader, signatureKey: secret, notificationUrl: url }),
+        await WebhooksHelper.verifySignature({
+          requestBody: body,
+          signatureHeader,
+          signatureKey: secret,
+          notificationUrl: url,
+        }),
       );
     },
   },
@@ -276,6 +281,7 @@ const sdks = {
     package: 'pg-sdk-node',
     provider: 'phonepe',
     verify: async ({ body, secret, headers }) => {
+      // package.json overrides its class-transformer: the 0.4 that it asks for lacks a function that it calls.
       const { default: phonepe } = await import('pg-sdk-node');
       const client = phonepe.StandardCheckoutClient.getInstance('none', 'none', 1, phonepe.Env.SANDBOX);
       const [user, password] = secret.split(':');

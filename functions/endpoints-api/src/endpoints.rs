@@ -151,11 +151,7 @@ pub(crate) async fn replace(
     params.finish()?;
     let Versioned { value: stored, revision } = deps.find_endpoint(&id).await?;
     wanted.check(revision)?;
-    let now = deps.clock.now();
-    let has_secret = |signing| {
-        stored.secrets.iter().any(|secret| secret.signing() == signing && secret.sealed.is_active(now))
-    };
-    let checked: Checked = body.check(&deps, has_secret).await?;
+    let checked: Checked = body.check(&deps, |signing| stored.has_lasting_secret(signing)).await?;
     let headers = match checked.headers {
         Some(headers) => deps.seal_headers(&id, headers).await?,
         None => stored.headers,
@@ -176,7 +172,7 @@ pub(crate) async fn replace(
         status: checked.status,
         secrets: stored.secrets,
         created_at: stored.created_at,
-        updated_at: now,
+        updated_at: deps.clock.now(),
     };
     let revision = deps.store.replace_config(&endpoint, revision).await.map_err(|e| lost(e, &wanted))?;
     Ok(http::ok(&EndpointView::from(&endpoint), revision, None))

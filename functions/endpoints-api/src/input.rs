@@ -161,7 +161,7 @@ impl NewEndpoint {
 }
 
 impl EndpointReplacement {
-    /// `has_secret` tells for which schemes there is an active one.
+    /// `has_secret` tells for which schemes there is one that stays.
     pub(crate) async fn check(
         self,
         deps: &Deps,

@@ -12,7 +12,7 @@ use domain::{
     ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus, SourceId, is_replayable, serde_time,
     serde_time_option,
 };
-use http::{Checks, Code, Json, List, Params, Path, Positioned, Problem, walk};
+use http::{Checks, Code, IfNoneMatch, Json, List, Params, Path, Positioned, Problem, walk};
 use jiff::{SignedDuration, Timestamp};
 use replay::{LookError, Step};
 use serde::{Deserialize, Serialize};
@@ -157,10 +157,10 @@ pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result
         let store = deps.store.clone();
         async move {
             let page = store.replays(&request).await?;
-            let items = page.items.into_iter().map(|stored| Positioned {
-                position: stored.value.id.to_string(),
-                item: stored.value,
-            });
+            let items = page
+                .items
+                .into_iter()
+                .map(|stored| Positioned { position: stored.value.id.to_string(), item: stored.value });
             Ok(Page { items: items.collect(), next: page.next })
         }
     };
@@ -176,11 +176,12 @@ pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result
 pub(crate) async fn get(
     State(deps): State<Deps>,
     Path(id): Path<ReplayId>,
+    known: IfNoneMatch,
     params: Params,
 ) -> Result<Response, Problem> {
     params.finish()?;
     let stored = deps.find_replay(&id).await?;
-    Ok(http::ok(&ReplayView::from(&stored.value), stored.revision, None))
+    Ok(http::ok(&ReplayView::from(&stored.value), stored.revision, Some(&known)))
 }
 
 /// Nothing more is queued once this is answered. What is queued already goes out: a minute's worth at most.

@@ -179,16 +179,15 @@ pub(crate) async fn delete(
     };
     wanted.check(revision)?;
     let deleted = endpoint.secrets.remove(index).signing();
-    let now = deps.clock.now();
-    let is_last = !endpoint.active_secrets(now).any(|other| other.signing() == deleted);
-    if is_last && endpoint.signing.contains(&deleted) {
+    if endpoint.signing.contains(&deleted) && !endpoint.has_lasting_secret(deleted) {
         let detail = format!(
-            "This is the last active secret for `{}`, with which deliveries are signed. Add another first.",
+            "This is the last secret for `{}` that does not expire, and deliveries are signed with it. Add another \
+             first.",
             deleted.as_str()
         );
         return Err(Problem::new(Code::Conflict, detail));
     }
-    endpoint.updated_at = now;
+    endpoint.updated_at = deps.clock.now();
     deps.store.replace_config(&endpoint, revision).await.map_err(|e| lost(e, &wanted))?;
     Ok(http::no_content())
 }

@@ -41,6 +41,8 @@ impl From<Unknown> for CannotSign {
 /// A webhook whose signature is still to be made.
 pub(crate) struct Unsigned<'a> {
     pub(crate) webhook: Webhook,
+    /// What the signature is made over instead of the webhook's own body.
+    pub(crate) other_body: Option<&'a [u8]>,
     /// With the query.
     pub(crate) url: String,
     /// What the signature's header holds beside it, in order.
@@ -138,10 +140,8 @@ impl Unsigned<'_> {
         for part in template {
             match part {
                 Part::Text(text) => message.extend(text.as_bytes()),
-                Part::Body => message.extend(self.webhook.body.as_bytes()),
-                Part::BodySha256 => {
-                    message.extend(HEXLOWER.encode(&Sha256::digest(&self.webhook.body)).bytes())
-                }
+                Part::Body => message.extend(self.body()),
+                Part::BodySha256 => message.extend(HEXLOWER.encode(&Sha256::digest(self.body())).bytes()),
                 Part::Key => message.extend(key),
                 Part::From(place) => {
                     let value = self.value(place, item).filter(|value| !value.is_empty());
@@ -156,7 +156,7 @@ impl Unsigned<'_> {
                 }
                 // A body of ours has no white space between its tokens.
                 Part::MinifiedSha256 => {
-                    message.extend(HEXLOWER.encode(&Sha256::digest(&self.webhook.body)).bytes())
+                    message.extend(HEXLOWER.encode(&Sha256::digest(self.body())).bytes());
                 }
                 Part::PhpForm { without } => message.extend(form::php(&self.webhook.body, without)),
                 Part::HeadersNamedBy(pair) => {
@@ -180,7 +180,7 @@ impl Unsigned<'_> {
                 let document = match item {
                     Some(item) => item,
                     None => {
-                        body = serde_json::from_str(&self.webhook.body).ok()?;
+                        body = serde_json::from_slice(self.body()).ok()?;
                         &body
                     }
                 };
@@ -199,6 +199,10 @@ impl Unsigned<'_> {
             Place::Path => Some(path(&self.url).to_owned()),
             Place::Setting(name) => self.settings.get(*name).cloned(),
         }
+    }
+
+    fn body(&self) -> &[u8] {
+        self.other_body.unwrap_or(self.webhook.body.as_bytes())
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -245,6 +249,7 @@ fn path(url: &str) -> &str {
     address[authority..].find('/').map_or("/", |at| &address[authority + at..])
 }
 
+/// An empty secret gives an empty key, as in every sender's library: to refuse what is made with it is the verifier's.
 fn key_bytes(key: &Key<'_>, secret: &str) -> Option<Vec<u8>> {
     let text = match key.prefix {
         KeyPrefix::None | KeyPrefix::Kept(_) => secret,
@@ -257,7 +262,6 @@ fn key_bytes(key: &Key<'_>, secret: &str) -> Option<Vec<u8>> {
         KeyEncoding::Sha1OfUtf8 => Some(Sha1::digest(text).to_vec()),
         _ => Some(text.as_bytes().to_vec()),
     }
-    .filter(|key| !key.is_empty())
 }
 
 fn hmac(hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {

@@ -181,6 +181,34 @@ impl Simulator {
     /// # Panics
     /// Where another provider's simulator made the message.
     pub fn sign(&self, message: &Message, url: &str, now: Timestamp) -> Result<Webhook, CannotSign> {
+        self.signed(message, url, now, None)
+    }
+
+    /// The headers, `content-type` not among them, that would make the webhook genuine if `body` stood in the place of
+    /// its own: any bytes, so that readers can be tried with what no provider sends.
+    ///
+    /// # Errors
+    /// [`CannotSign::Body`] where the signature stands in the body.
+    ///
+    /// # Panics
+    /// As [`Simulator::sign`].
+    pub fn headers_for(
+        &self,
+        message: &Message,
+        url: &str,
+        now: Timestamp,
+        body: &[u8],
+    ) -> Result<Vec<(&'static str, String)>, CannotSign> {
+        self.signed(message, url, now, Some(body)).map(|webhook| webhook.headers)
+    }
+
+    fn signed(
+        &self,
+        message: &Message,
+        url: &str,
+        now: Timestamp,
+        other_body: Option<&[u8]>,
+    ) -> Result<Webhook, CannotSign> {
         let script = self.script;
         let step = &script.stories[message.story].steps[message.step];
         let mut values = Values {
@@ -206,7 +234,8 @@ impl Simulator {
         let provider = self.provider.id();
         let webhook = Webhook { provider, query, content_type, headers, body };
         let Some(scheme) = self.scheme else {
-            return match coded::sign(&webhook, &self.settings, now) {
+            let body = other_body.unwrap_or(webhook.body.as_bytes());
+            return match coded::sign(&webhook, body, &self.settings, now) {
                 Some(header) => {
                     let header = header?;
                     let mut webhook = webhook;
@@ -220,12 +249,14 @@ impl Simulator {
         let mut unsigned = Unsigned {
             url: webhook.address(url),
             webhook,
+            other_body,
             pairs: pairs.collect::<Result<_, Unknown>>()?,
             settings: &self.settings,
             upper_hex: script.upper_hex,
         };
         match unsigned.sign(scheme, self.secret.as_deref().unwrap_or_default())? {
             Signed::Header(name, value) => unsigned.webhook.headers.push((name, value)),
+            Signed::InBody(_) if other_body.is_some() => return Err(CannotSign::Body),
             Signed::InBody(signatures) => {
                 values.signatures = &signatures;
                 unsigned.webhook.body = values.fill(&unsigned.webhook.body)?;

@@ -122,7 +122,7 @@ pub struct Endpoint {
     pub format: EndpointFormat,
     #[serde(default, skip_serializing_if = "Encoding::is_json")]
     pub encoding: Encoding,
-    /// Not empty, sorted, and for each there is a secret.
+    /// Not empty, sorted, and for each there is a secret that does not expire.
     #[serde(default = "v1_alone", skip_serializing_if = "is_v1_alone")]
     pub signing: Vec<Signing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,6 +176,12 @@ impl Endpoint {
 
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds.into())
+    }
+
+    /// Whether there is a secret for the scheme that does not expire: one that only expires would leave the endpoint
+    /// without any one day.
+    pub fn has_lasting_secret(&self, signing: Signing) -> bool {
+        self.secrets.iter().any(|secret| secret.signing() == signing && secret.sealed.expires_at.is_none())
     }
 
     /// The secrets that sign at `now`: those that have not expired, of the schemes that the endpoint uses.

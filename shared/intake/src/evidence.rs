@@ -1,8 +1,8 @@
 //! Fetching what a verification needs: through the guarded client, from a cache where the provider allows it.
 //!
 //! **Guarantee:** whoever sends forged requests makes us fetch at most [`MAX_FETCHES_PER_SECOND`] answers a second
-//! for one source and process, fills at most [`MAX_KEPT`] places of the cache, and gets none of them for longer than
-//! the provider says. Only hosts that `providers` names are called, over https.
+//! for one source and process, fills at most [`MAX_KEPT`] places of a cache for what the providers refuse, which pushes
+//! out no answer that is of use, and gets none of them for longer than the provider says. Only hosts that `providers` names are called, over https.
 
 use crate::{Intake, LoadedSource};
 use domain::SourceId;
@@ -38,13 +38,44 @@ pub fn limits() -> Limits {
 
 /// An answer, or that there was none, and until when that holds.
 #[derive(Debug, Clone)]
-pub(crate) struct Fetched {
+struct Fetched {
     answer: Option<Arc<ApiAnswer>>,
     until: Timestamp,
 }
 
-pub(crate) fn answers(clock: &Clock) -> Cache<(&'static str, String), Fetched> {
-    Cache::with_max_entries(clock.clone(), KEPT_AT_MOST, MAX_KEPT)
+/// By provider and [`Needed::id`].
+type Key = (&'static str, String);
+
+/// What was fetched, while it may be kept. A sender chooses which certificate or key he names: what the provider does
+/// not know has a cache of its own, which he may fill without pushing out what genuine requests need.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    good: Cache<Key, Fetched>,
+    others: Cache<Key, Fetched>,
+    clock: Clock,
+}
+
+impl Answers {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        let cache = || Cache::with_max_entries(clock.clone(), KEPT_AT_MOST, MAX_KEPT);
+        Self { good: cache(), others: cache(), clock: clock.clone() }
+    }
+
+    /// The answer, or that there is none for now.
+    pub(crate) fn get(&self, key: &Key) -> Option<Option<ApiAnswer>> {
+        let now = self.clock.now();
+        let mut kept = [&self.good, &self.others].into_iter().filter_map(|cache| cache.get(key));
+        let kept = kept.find(|kept| now < kept.until)?;
+        Some(kept.answer.map(Arc::unwrap_or_clone))
+    }
+
+    pub(crate) fn keep(&self, key: Key, answer: Option<ApiAnswer>, max_age: SignedDuration) {
+        let succeeded = answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
+        let (cache, age) =
+            if succeeded { (&self.good, max_age) } else { (&self.others, max_age.min(KEPT_WITHOUT_SUCCESS)) };
+        let until = self.clock.now() + age.min(KEPT_AT_MOST);
+        cache.insert(key, Fetched { answer: answer.map(Arc::new), until });
+    }
 }
 
 /// Counts the fetches of a source within a second.
@@ -72,9 +103,8 @@ impl Intake {
         let Needed { id, request, max_age } = needed;
         let provider = source.provider.id();
         let key = (provider, id);
-        let now = self.parts.clock.now();
-        if let Some(kept) = self.answers.get(&key).filter(|kept| now < kept.until) {
-            return kept.answer.map(Arc::unwrap_or_clone);
+        if let Some(kept) = self.answers.get(&key) {
+            return kept;
         }
         if !self.fetches.allow(source.id()) {
             tracing::warn!(source = %source.id(), provider, "too much to fetch: a verification has to wait");
@@ -82,10 +112,7 @@ impl Intake {
         }
         let answer = self.call(provider, request).await;
         if let Some(max_age) = max_age {
-            let succeeded = answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
-            let age = if succeeded { max_age } else { max_age.min(KEPT_WITHOUT_SUCCESS) };
-            let kept = Fetched { answer: answer.clone().map(Arc::new), until: now + age.min(KEPT_AT_MOST) };
-            self.answers.insert(key, kept);
+            self.answers.keep(key, answer.clone(), max_age);
         }
         answer
     }

@@ -21,7 +21,7 @@ pub use quarantine::{Again, AgainError, Kept};
 pub use source::{Found, LoadError, LoadedSource};
 
 use domain::SourceId;
-use evidence::{FetchLimits, Fetched};
+use evidence::{Answers, FetchLimits};
 use jiff::SignedDuration;
 use platform::{Cache, Clock, Entropy, Vault};
 use queue::Queue;
@@ -52,7 +52,7 @@ pub struct Intake {
     parts: Parts,
     sources: Cache<SourceId, Arc<LoadedSource>>,
     reloads: Cache<SourceId, ()>,
-    answers: Cache<(&'static str, String), Fetched>,
+    answers: Answers,
     fetches: FetchLimits,
     /// Sources whose day in quarantine is full.
     full: Cache<SourceId, ()>,
@@ -67,7 +67,7 @@ impl Intake {
         Self {
             sources: Cache::new(clock.clone(), source_max_age),
             reloads: Cache::new(clock.clone(), RELOAD_INTERVAL),
-            answers: evidence::answers(clock),
+            answers: Answers::new(clock),
             fetches: FetchLimits::new(clock),
             full: quarantine::full(clock),
             roots: None,

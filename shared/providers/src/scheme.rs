@@ -235,7 +235,8 @@ pub struct Signature<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {
     Refused,
-    /// The header may occur several times, each line with signatures of its own.
+    /// The header may occur several times, each line with signatures of its own. API Gateway joins lines with commas
+    /// (payload format 2.0), which therefore separates them as well.
     AnyLine,
 }
 
@@ -327,6 +328,12 @@ pub enum Condition<'a> {
     PairAbsent(&'a str),
     /// Both are there and equal.
     Equal(Place<'a>, Place<'a>),
+    /// Where the source has this setting, the value is there and equal to it: providers that sign for all of their
+    /// customers under one key say in the body for whom.
+    EqualIfSet(Place<'a>, &'a str),
+    /// Absent, or without this character: it joins the values that are signed, so that a value with it in it could be
+    /// read as two.
+    Without(char, Place<'a>),
     /// There, and not empty.
     Present(Place<'a>),
     /// Not there. Where another scheme wants the value to be a certain one, a wrong value must not pass for none.

@@ -1,6 +1,7 @@
 //! Replays, step by step: what the sweeper and the REST API share.
 //!
-//! A step is: read what comes next ([`look`]) → queue its deliveries → write how far the replay has come.
+//! A step is: read what comes next ([`look`]) → note at its events to whom they go besides → queue the deliveries → write
+//! how far the replay has come.
 //!
 //! **Guarantee:** progress is written after the queue has confirmed what it stands for, on condition that nobody else
 //! has moved or stopped the replay since it was read. A crash in between repeats the step: the same deliveries, under the same

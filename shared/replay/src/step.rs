@@ -2,6 +2,7 @@
 
 use crate::look::{Chosen, LookError, Slice, look};
 use domain::{Replay, ReplayFailure, ReplayFilter, ReplayStatus};
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
 use std::time::Duration;
@@ -51,7 +52,10 @@ pub async fn step(
         return Ok(Step::Resting);
     }
     match look(store, &replay.filter, replay.position.as_deref(), limit, now).await {
-        Ok(slice) => advance(&mut replay, deliveries, slice, now).await?,
+        Ok(slice) => {
+            note_matches(store, &slice).await?;
+            advance(&mut replay, deliveries, slice, now).await?;
+        }
         Err(LookError::Obstacle(reason)) => replay.finish(ReplayStatus::Failed, Some(reason), now),
         // Would stand in the way for ever.
         Err(LookError::Store(StoreError::Corrupt { .. })) => {
@@ -65,6 +69,15 @@ pub async fn step(
         Err(StoreError::Conflict) => Ok(Step::Lost),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A delivery that a replay brings into being is one of its event from then on: it is found with the event's others.
+/// Before it is queued, so that there is none that was sent and can't be found.
+async fn note_matches(store: &Store, slice: &Slice) -> Result<(), StoreError> {
+    let new = slice.chosen.iter().filter(|chosen| !chosen.event.endpoints.contains(&chosen.endpoint));
+    let notes = new.map(|chosen| store.match_event(&chosen.event.id, &chosen.endpoint));
+    try_join_all(notes).await?;
+    Ok(())
 }
 
 /// Queues what was found and notes it in `replay`.

@@ -1,10 +1,13 @@
 //! Events: written once, with the provider's bytes. The item's existence is the mark that all which had to
 //! happen because of the event has happened.
 
-use crate::item::{Condition, DATA, Item, blob, get_blob, get_text, key, number, text};
+use crate::item::{
+    Condition, DATA, Item, blob, get_blob, get_text, get_text_set, key, number, text, text_set,
+};
 use crate::keys::{self, Keyed, TimeIndex, time_sort_key};
 use crate::listing::{Page, PageRequest};
 use crate::{Store, StoreError, codec};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{DeliveryId, EndpointId, Event, EventId, PaymentId};
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
@@ -15,6 +18,8 @@ const KIND: &str = "event";
 const DIGEST: &str = "h";
 /// There once the provider's API has confirmed the event.
 const CONFIRMED: &str = "c";
+/// A set: the endpoints that replays have sent it to beside those that it was matched to as it came.
+const MATCHED_LATER: &str = "m";
 
 /// The provider's request as it was verified.
 #[derive(Debug, Clone)]
@@ -109,6 +114,36 @@ impl Store {
             item.insert(CONFIRMED.to_owned(), number(at.as_millisecond()));
         }
         done(self.put(item, Condition::AbsentAttribute(CONFIRMED)).await)
+    }
+
+    /// AP32: notes that an event is for a further endpoint; a repeat changes nothing. Its deliveries are found by this.
+    ///
+    /// Beside the compressed record, so that nobody has to read and write it on condition; of an event that has expired
+    /// nothing is left behind.
+    pub async fn match_event(&self, id: &EventId, endpoint: &EndpointId) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(id.pk(), id.sk())))
+            .update_expression("ADD #m :endpoint")
+            .condition_expression("attribute_exists(#d)")
+            .expression_attribute_names("#m", MATCHED_LATER)
+            .expression_attribute_names("#d", DATA)
+            .expression_attribute_values(":endpoint", text_set([endpoint.as_str()]))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                self.meter.write(answer.consumed_capacity());
+                Ok(())
+            }
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => Ok(()),
+                _ => Err(StoreError::unavailable("UpdateItem")(error)),
+            },
+        }
     }
 
     fn event_item(
@@ -225,8 +260,13 @@ fn read(item: &Item) -> Result<EventRecord, StoreError> {
     let (length, rest) = plain.split_first_chunk::<4>().ok_or_else(truncated)?;
     let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| truncated())?;
     let (head, body) = rest.split_at_checked(length).ok_or_else(truncated)?;
-    let head: Head<Event, VerifiedMeta> =
+    let mut head: Head<Event, VerifiedMeta> =
         serde_json::from_slice(head).map_err(|error| StoreError::corrupt(KIND, error))?;
+    for endpoint in get_text_set(item, MATCHED_LATER).iter().filter_map(|text| text.parse().ok()) {
+        if !head.event.endpoints.contains(&endpoint) {
+            head.event.endpoints.push(endpoint);
+        }
+    }
     let body_bytes = body.len().checked_sub(head.answer_bytes.unwrap_or(0)).ok_or_else(truncated)?;
     let (body, answer) = body.split_at(body_bytes);
     let answer = head.answer_bytes.map(|_| answer.to_vec());

@@ -39,6 +39,15 @@ pub(crate) fn get_text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+pub(crate) fn text_set<'a>(values: impl IntoIterator<Item = &'a str>) -> AttributeValue {
+    AttributeValue::Ss(values.into_iter().map(str::to_owned).collect())
+}
+
+/// Empty where there is none.
+pub(crate) fn get_text_set<'a>(item: &'a Item, name: &str) -> &'a [String] {
+    item.get(name).and_then(|value| value.as_ss().ok()).map_or(&[], Vec::as_slice)
+}
+
 pub(crate) fn get_number<T: std::str::FromStr>(
     kind: &'static str,
     item: &Item,

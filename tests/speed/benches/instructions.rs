@@ -5,9 +5,9 @@
 //! signing of the webhook are not in it.
 
 use anyhow::{Context, Result, ensure};
-use speed::Sample;
 use jiff::Timestamp;
 use simulators::Simulator;
+use speed::Sample;
 use std::hint::black_box;
 use std::process::Command;
 

@@ -6,10 +6,10 @@
 //! `npm ci` must have run in `tests/sdk`.
 
 use anyhow::{Context, Result, ensure};
-use speed::Sample;
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
 use simulators::Simulator;
+use speed::Sample;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Instant;

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 
-const { Stripe } = createRequire(new URL('../../sdk/package.json', import.meta.url))('stripe');
+const Stripe = createRequire(new URL('../../sdk/package.json', import.meta.url))('stripe');
 const { body, signature, secret, rounds } = JSON.parse(readFileSync(0, 'utf8'));
 const stripe = new Stripe('sk_test_nothing_is_called');
 const run = (times) => {

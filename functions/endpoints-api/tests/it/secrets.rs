@@ -93,6 +93,9 @@ async fn an_endpoint_is_never_without_a_secret_for_what_it_signs_with() {
     }
     api.post(&secrets, &json!({"signing": "v1"})).await.expect(201);
     api.put(&path, &json!({"url": url})).await.expect(200);
+    // One that expires is not enough either: deliveries would go unsigned a day later.
+    let lasting = api.post(&secrets, &json!({"signing": "v1"})).await.expect(201).id();
+    api.delete(format!("{secrets}/{lasting}")).await.expect_problem(409, "conflict");
     // Nothing is signed with the key any more.
     api.delete(format!("{secrets}/{only}")).await.expect(204);
     api.delete(format!("{secrets}/{only}")).await.expect_problem(404, "not_found");

@@ -117,6 +117,12 @@ async fn answers_have_the_documented_shapes() {
 
     api.send_webhook(&source.signed_with([9; 32]), "msg_3", b"{}").await.expect(401);
 
+    let endpoint_id = endpoint.id();
+    let range = json!({"endpoint": endpoint_id, "since": "2026-01-01T00:00:00Z", "status": "failed"});
+    let replay = api.post("/v1/replays", &range).await;
+    let dry_run = json!({"endpoint": endpoint_id, "since": "2026-01-01T00:00:00Z", "dry_run": true});
+    let count = api.post("/v1/replays", &dry_run).await;
+
     let id_of = async |path: &str| api.get(path).await.data()[0]["id"].as_str().expect("an id").to_owned();
     let payment = format!("/v1/payments/{}", id_of("/v1/payments").await);
     let event = format!("/v1/events/{}", id_of("/v1/events").await);
@@ -135,6 +141,8 @@ async fn answers_have_the_documented_shapes() {
         ("/v1/deliveries".to_owned(), "DeliveryList"),
         (delivery.clone(), "Delivery"),
         (format!("{delivery}/attempts"), "AttemptList"),
+        ("/v1/replays".to_owned(), "ReplayList"),
+        (format!("/v1/replays/{}", replay.id()), "Replay"),
         ("/v1/sources".to_owned(), "SourceList"),
         (format!("/v1/sources/{}", source.id), "Source"),
         (secrets, "SecretList"),
@@ -149,6 +157,8 @@ async fn answers_have_the_documented_shapes() {
     }
     shapes.check("CreatedEndpoint", &endpoint);
     shapes.check("CreatedApiKey", &key);
+    shapes.check("Replay", &replay);
+    shapes.check("ReplayCount", &count);
     shapes.check("AddedEndpointSecret", &added);
     shapes.check("EndpointTest", &test);
     shapes.check("Match", &matched);

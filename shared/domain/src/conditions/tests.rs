@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use serde_json::json;
 
 fn payload() -> Value {
@@ -157,4 +158,54 @@ fn many_matchers_over_a_large_payload_come_to_an_end() {
     let conditions = Conditions::parse(&conditions).expect("valid");
     // 5000 entries × 22 matchers: were it quadratic in the entries, this would not end.
     assert!(!conditions.hold(&payload));
+}
+
+/// JSON of the shapes that conditions have, and of many that they do not.
+fn any_json() -> impl Strategy<Value = Value> {
+    const NAMES: &[&str] = &[
+        "data.event.amount",
+        "data.payment.operations.kind",
+        "type",
+        "prefix",
+        "suffix",
+        "anything-but",
+        "numeric",
+        "exists",
+        "data",
+        "event",
+        "amount",
+        "",
+        ">=",
+        "<",
+        "é",
+    ];
+    let names = prop::sample::select(NAMES);
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        names.clone().prop_map(Value::from),
+    ];
+    scalar.prop_recursive(4, 32, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
+            prop::collection::btree_map(names.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_conditions_panic_and_what_is_accepted_is_read_back_the_same(
+        conditions in any_json(), payload in any_json(),
+    ) {
+        if let Ok(accepted) = Conditions::parse(&conditions) {
+            let written = Value::from(accepted.clone());
+            prop_assert_eq!(Conditions::parse(&written), Ok(accepted.clone()));
+            prop_assert_eq!(accepted.judge(&payload).all(|(_, holds)| holds), accepted.hold(&payload));
+        }
+        let _ = Conditions::try_from(conditions);
+    }
 }

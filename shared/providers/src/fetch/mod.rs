@@ -15,7 +15,7 @@ mod mollie;
 mod stripe;
 
 use crate::normalise::format::Format;
-use crate::normalise::interpret;
+use crate::normalise::{self, interpret};
 use crate::{ApiRequest, Covers, Malformed, Provider, Settings, Verified};
 use data_encoding::BASE64;
 use domain::{Currency, EventType, Fact, Notification};
@@ -222,17 +222,19 @@ impl Verified {
         };
         Ok(match fetched {
             Fetched::Unknown => Fetched::Unknown,
-            Fetched::Told(told) => Fetched::Told(Notification {
+            Fetched::Told(told) => Fetched::Told(normalise::within_limits(Notification {
                 event_type: told.event_type,
-                // An answer is at least as young as the notification that made us ask.
-                occurred_at: told.occurred_at.max(notification.occurred_at),
+                // An answer is at least as young as the notification that made us ask, if that has proven its time.
+                occurred_at: told
+                    .occurred_at
+                    .max(notification.occurred_at.filter(|_| self.covers() != Covers::None)),
                 provider_payment_id: told.payment,
                 amount: told.amount,
                 currency: told.currency,
                 exponent: told.exponent,
                 facts: told.facts,
                 ..notification.clone()
-            }),
+            })?),
         })
     }
 }

@@ -204,7 +204,7 @@ fn one_path(path: &str, is_form: bool) -> Result<&str, Reason> {
 }
 
 /// `TYPE=MEANING` or `TYPE|STATUS=MEANING`, separated by commas.
-fn rules(text: &str) -> Result<Vec<Rule<'_>>, Reason> {
+pub(super) fn rules(text: &str) -> Result<Vec<Rule<'_>>, Reason> {
     let mut rules: Vec<Rule<'_>> = Vec::new();
     for (number, rule) in (1..).zip(listed(text)) {
         let wrong = |what: &str| Reason::from(format!("{what} in rule {number}"));

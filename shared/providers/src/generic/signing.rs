@@ -1,7 +1,9 @@
 //! How a user's provider signs.
 
 use super::layout::Layout;
+use super::reading;
 use super::words::{self, Given, Reason, Token};
+use crate::normalise::format::Meaning;
 use crate::provider::{InvalidSetting, Settings};
 use crate::scheme::{
     Algorithm, Covers, Encoding, Freshness, Hash, Key, KeyEncoding, KeyPrefix, Part, Place, Repeat, Scheme,
@@ -32,6 +34,8 @@ pub(super) struct Signing<'a> {
     freshness: Option<Freshness<'a>>,
     /// Headers to keep.
     keeps: Vec<&'a str>,
+    /// A header that is not signed decides what a notification means.
+    means_by_unsigned_header: bool,
 }
 
 impl<'a> Signing<'a> {
@@ -54,6 +58,10 @@ impl<'a> Signing<'a> {
         match signing {
             Some(mut signing) if given.refused.is_empty() => {
                 signing.keeps.extend(headers_read(&given).map(|(_, header)| header));
+                signing.means_by_unsigned_header = means_by_type(&given)
+                    && headers_read(&given).any(|(name, header)| {
+                        name == "type" && !signs(&signing.template, Place::Header(header))
+                    });
                 Ok(signing)
             }
             _ => Err(given.refused),
@@ -106,6 +114,7 @@ impl<'a> Signing<'a> {
             template,
             freshness,
             keeps,
+            means_by_unsigned_header: false,
         })
     }
 
@@ -152,6 +161,7 @@ impl<'a> Signing<'a> {
             template: Vec::new(),
             freshness: None,
             keeps: Vec::new(),
+            means_by_unsigned_header: false,
         }
     }
 
@@ -214,11 +224,19 @@ impl<'a> Signing<'a> {
         })
     }
 
-    /// Single fields may be all that matters, but we can't know that.
+    /// Single fields may be all that matters, but we can't know that. What a genuine body means must not be for
+    /// whoever sends it again to say.
     fn covers(&self) -> Covers {
         let body = self.template.iter().any(|part| matches!(part, Part::Body | Part::BodySha256));
-        if body { Covers::Body } else { Covers::None }
+        if body && !self.means_by_unsigned_header { Covers::Body } else { Covers::None }
     }
+}
+
+/// Whether what is booked depends on the type, if only by what else it could be.
+fn means_by_type(given: &Given<'_>) -> bool {
+    let rules = given.get("meanings").and_then(|text| reading::rules(text).ok()).unwrap_or_default();
+    let books = |meaning: &Meaning| !matches!(meaning, Meaning::Test | Meaning::Mention);
+    rules.iter().any(|(kind, ..)| *kind != "*") && rules.iter().any(|(.., meaning)| books(meaning))
 }
 
 /// The headers that the event's id and type come from, with the setting that says so.

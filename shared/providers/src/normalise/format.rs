@@ -111,7 +111,9 @@ pub(crate) enum At<'a> {
     Link(&'a str, &'a str),
     /// SHA-256 of the raw body, in hex: for providers that number nothing.
     BodySha256,
-    /// The same of a field of the form.
+    /// The same of the body as JSON without white space between its tokens, where that is not signed.
+    MinifiedSha256,
+    /// The same of a field of the form, without line feeds at its end, which may get lost on the way.
     FieldSha256(&'a str),
     /// The microsecond of arrival: for providers whose notifications all look the same.
     Arrival,

@@ -5,6 +5,7 @@ use super::format::{Amount, AmountUnit, At, Body, Clock, Format, Meaning, Named,
 use super::{Malformed, exponent, operation};
 use crate::json::Object;
 use crate::verify::form;
+use crate::verify::minify::minify;
 use crate::{Settings, Verified};
 use data_encoding::{BASE64, HEXLOWER};
 use domain::{
@@ -185,8 +186,12 @@ impl<'a> Reader<'a> {
             At::Link(path, rel) => self.document.link(path, rel)?.map(Cow::Owned),
             At::FieldSha256(field) => form::field(self.verified.body(), field)
                 .map_err(|_| Malformed::at(field, "can't be read"))?
-                .map(|text| Cow::Owned(HEXLOWER.encode(&Sha256::digest(text.as_bytes())))),
+                .map(|text| Cow::Owned(HEXLOWER.encode(&Sha256::digest(text.trim_end_matches('\n'))))),
             At::BodySha256 => Some(Cow::Owned(HEXLOWER.encode(&Sha256::digest(self.verified.body())))),
+            At::MinifiedSha256 => {
+                let json = minify(self.verified.body());
+                json.map(|json| Cow::Owned(HEXLOWER.encode(&Sha256::digest(json))))
+            }
             At::Arrival => self.verified.arrival_us().map(|at| Cow::Owned(at.to_string())),
         })
     }

@@ -41,7 +41,17 @@ pub(super) static ADYEN: Provider = Provider {
             Part::OrEmpty(Place::Json(&["success"])),
         ]],
         freshness: None,
-        conditions: &[],
+        // At most one of them can hold a `:` then, which leaves one way to divide what is signed. The reference is
+        // the merchant's own text.
+        conditions: &[
+            Condition::Without(':', Place::Json(&["pspReference"])),
+            Condition::Without(':', Place::Json(&["originalReference"])),
+            Condition::Without(':', Place::Json(&["merchantAccountCode"])),
+            Condition::Without(':', Place::Json(&["amount", "value"])),
+            Condition::Without(':', Place::Json(&["amount", "currency"])),
+            Condition::Without(':', Place::Json(&["eventCode"])),
+            Condition::Without(':', Place::Json(&["success"])),
+        ],
         keeps: &[],
     }),
     accepted: Accepted { status: 200, content_type: "text/plain; charset=utf-8", body: "[accepted]" },

@@ -31,7 +31,10 @@ pub(super) static MIDTRANS_SNAP: Provider = Provider {
                 Part::From(Place::Header("x-timestamp")),
             ],
         ],
-        conditions: &[Condition::Present(Place::Header("x-timestamp"))],
+        conditions: &[
+            Condition::Present(Place::Header("x-timestamp")),
+            Condition::EqualIfSet(Place::Json(&["merchantId"]), "merchant_id"),
+        ],
         keeps: &["x-signature", "x-timestamp", "x-external-id"],
         ..hmac_of_body("x-signature", Hash::Sha256, Encoding::Base64)
     }),
@@ -53,10 +56,17 @@ pub(super) static MIDTRANS_SNAP: Provider = Provider {
             required: false,
             values: SettingValues::Text,
         },
+        Setting {
+            name: "merchant_id",
+            description: "The `merchantId` of your notifications: those of others, which the same key may sign, are \
+                          refused. Without it the address must be kept to oneself.",
+            required: false,
+            values: SettingValues::Text,
+        },
     ],
     normalise: Normalise::Format(&Format {
-        // The standard's number of a request is unique for a day only.
-        key: &[&[BodySha256]],
+        // The standard's number of a request is unique for a day only, and white space is not signed.
+        key: &[&[MinifiedSha256]],
         kind: &[&[Is("transaction"), Body("latestTransactionStatus")]],
         time: &[(Header("x-timestamp"), Clock::Rfc3339)],
         unit: AmountUnit::Major,

@@ -1,6 +1,6 @@
 //! Wise (<https://docs.wise.com/guides/developer/webhooks/event-handling>). Signed under one key for all of its
-//! customers, so that a genuine notification says nothing of whose it is: the address must be kept to oneself, and
-//! `profile_id` shows whose it was.
+//! customers, so that a genuine notification says nothing of whose it is but by its `profile_id`: without the setting of
+//! that name the address must be kept to oneself.
 //!
 //! What Wise reports are transfers and balances of one's own account. They are recorded and relayed; they are no
 //! payments that somebody made to us, so nothing is booked.
@@ -43,6 +43,7 @@ pub(super) static WISE: Provider = Provider {
                 custom: ("custom", "public_key_pem"),
             },
         },
+        conditions: &[Condition::EqualIfSet(Place::Json(&["data", "resource", "profile_id"]), "profile_id")],
         keeps: &["x-signature-sha256", "x-delivery-id", "x-test-notification"],
         ..hmac_of_body("x-signature-sha256", Hash::Sha256, Encoding::Base64)
     }),
@@ -59,6 +60,13 @@ pub(super) static WISE: Provider = Provider {
             description: "The public key in PEM, for the environment `custom`.",
             required: false,
             values: SettingValues::PublicKeyPem,
+        },
+        Setting {
+            name: "profile_id",
+            description: "Your profile's number: notifications of other customers, which the same key signs, are \
+                          refused. Without it the address must be kept to oneself.",
+            required: false,
+            values: SettingValues::Text,
         },
     ],
     normalise: Normalise::Format(&Format {

@@ -6,7 +6,7 @@
 use serde_json::value::RawValue;
 
 /// `None` where `json` is not JSON.
-pub(super) fn minify(json: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn minify(json: &[u8]) -> Option<Vec<u8>> {
     serde_json::from_slice::<&RawValue>(json).ok()?;
     let mut minified = Vec::with_capacity(json.len());
     let (mut in_string, mut escaped) = (false, false);

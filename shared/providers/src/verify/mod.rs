@@ -7,7 +7,7 @@ mod certificate;
 pub(crate) mod challenge;
 mod crypto;
 pub(crate) mod form;
-mod minify;
+pub(crate) mod minify;
 pub(crate) mod paypal;
 mod php;
 pub(crate) mod plaid;
@@ -16,7 +16,7 @@ mod signature;
 mod view;
 
 use crate::json::Object;
-use crate::scheme::{Algorithm, Condition, PublicKey, Scheme, Scope, Unit};
+use crate::scheme::{Algorithm, Condition, Place, PublicKey, Scheme, Scope, Unit};
 use crate::{ApiAnswer, Needed, Request, Secret, Settings};
 pub(crate) use crypto::Key;
 use jiff::Timestamp;
@@ -205,6 +205,16 @@ fn hold(condition: &Condition, view: &View<'_>) -> Result<(), Rejection> {
     let holds = match condition {
         Condition::PairAbsent(name) => !view.pairs.iter().any(|(pair, _)| pair == name),
         Condition::Equal(left, right) => view.required(left)? == view.required(right)?,
+        Condition::EqualIfSet(place, setting) => match view.value(&Place::Setting(setting)) {
+            Err(Rejection::MissingSetting) => true,
+            wanted => Some(view.required(place)?) == wanted?,
+        },
+        Condition::Without(character, place) => {
+            if view.value(place)?.is_some_and(|value| value.contains(*character)) {
+                return Err(Rejection::MalformedBody);
+            }
+            true
+        }
         Condition::Present(place) => view.required(place).map(|_| true)?,
         Condition::Absent(place) => view.value(place)?.is_none(),
         Condition::HeaderAbsent(name) => view.request().header_lines(name).next().is_none(),

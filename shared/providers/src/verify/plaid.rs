@@ -91,7 +91,8 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The key does not depend on the source that asks, so all sources of an environment share the answer.
+/// The key does not depend on the source that asks, but whether Plaid gives it out does: the id has a hash of the
+/// credential, so that what is refused to one source is not taken for an answer to another.
 fn key_needed(key_id: &str, settings: &Settings, evidence: &Evidence<'_>) -> Result<Needed, Rejection> {
     let environment = match settings.get("environment").map(String::as_str) {
         None | Some("production") => "production",
@@ -102,8 +103,9 @@ fn key_needed(key_id: &str, settings: &Settings, evidence: &Evidence<'_>) -> Res
     let (client_id, secret) = credential.ok_or(Rejection::MissingCredential)?;
     let question = serde_json::json!({ "client_id": client_id, "secret": secret, "key_id": key_id });
     let url = format!("https://{environment}.plaid.com/webhook_verification_key/get");
+    let hash = HEXLOWER.encode(&Sha256::digest(format!("{client_id}\n{secret}"))[..16]);
     Ok(Needed {
-        id: format!("key {environment} {key_id}"),
+        id: format!("key {environment} {hash} {key_id}"),
         request: ApiRequest::post(url, "application/json", question.to_string().into_bytes()),
         max_age: Some(KEY_AGE),
     })

@@ -22,8 +22,9 @@ pub(super) fn read(row: &Signature, view: &View<'_>) -> Result<Signatures, Rejec
     let mut found = Found { row, candidates: Vec::new(), undecodable: false, pairs: Vec::new() };
     match (row.repeat, row.from) {
         (Repeat::AnyLine, Place::Header(name)) => {
-            for line in view.request().header_lines(name) {
-                found.read_value(line, view)?;
+            // Several lines may have become one on the way, joined with commas (RFC 9110, section 5.3).
+            for value in view.request().header_lines(name).flat_map(|line| line.split(',')) {
+                found.read_value(value.trim_ascii(), view)?;
             }
         }
         _ => {

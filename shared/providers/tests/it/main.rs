@@ -4,6 +4,7 @@
 
 mod evidence;
 mod exponents;
+mod forgery;
 mod generic;
 mod no_input_panics;
 mod readme;

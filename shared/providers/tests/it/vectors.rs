@@ -139,6 +139,9 @@ fn verify(provider: &'static Provider, vector: &Vector) -> Result<(), Rejection>
         vector.id
     );
     assert!(verified.secret().is_none_or(|id| ids.contains(id)), "{}: it is one of those given", vector.id);
+    if let Some(wanted) = vector.extra("verified_by") {
+        assert_eq!(serde_json::json!(verified.verified_by()), wanted, "{}: what it proves", vector.id);
+    }
     if let Some(wanted) = vector.extra("accepted_response") {
         let accepted = provider.accepted();
         assert_eq!(format!("{} {}", accepted.status, accepted.body), wanted, "{}: the answer", vector.id);

@@ -11,6 +11,7 @@ mod fetch_back;
 mod formats;
 mod providers;
 mod quarantine;
+mod replays;
 mod retries;
 mod schedule;
 mod spine;
