@@ -64,6 +64,10 @@ class Gateway:
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def delete(self, path: str) -> None:
+        answer = self._http.delete(self.url + path, headers={"authorization": f"Bearer {self.admin_key}"})
+        assert answer.status_code == 204, f"{path}: {answer.status_code} {answer.text}"
+
     def create_source(self, provider: str) -> Source:
         """A source with a new secret in the provider's form."""
         [wanted] = simulate("--provider", provider, "--source")

@@ -3,10 +3,13 @@
 //   {"sdk", "action": "verify", "secret", "settings", "url", "headers", "body"} → {"accepted": true | false, "why"}
 //   {"sdk", "action": "sign", "secret", "settings", "url", "body", "id"} → {"headers", "body"?}
 //   {"action": "list"} → [{"sdk", "package", "provider", "actions"}]
+//   {"library", "action": "receive", "secret", "headers", "body" (base64)} → {"accepted": true | false, "why"}, of a
+//     delivery of Payrelay's
 //
 // An SDK refuses by throwing or by answering false; what it says then is passed on as `why`, so that a test can tell a
 // refusal from a mistake of ours.
 
+import { createPublicKey, verify as verifySignature } from 'node:crypto';
 import { createInterface } from 'node:readline';
 
 const form = (body) => new URLSearchParams(body);
@@ -304,6 +307,31 @@ const sdks = {
   },
 };
 
+// What receivers verify our deliveries with.
+const libraries = {
+  standardwebhooks: async (call) =>
+    (await standardWebhooks(call)).verify(call.body.toString(), call.headers, { jsonParse: false }),
+  svix: async (call) => (await svix(call)).verify(call.body.toString(), call.headers),
+  // Standard Webhooks' `v1a`, which neither knows. `secret` is the public key.
+  crypto: ({ secret, headers, body }) => {
+    const x = Buffer.from(secret.slice('whpk_'.length), 'base64').toString('base64url');
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    const signed = Buffer.concat([Buffer.from(`${headers['webhook-id']}.${headers['webhook-timestamp']}.`), body]);
+    const signatures = headers['webhook-signature'].split(' ').map((signature) => signature.split(','));
+    const ofTheKey = signatures.filter(([scheme]) => scheme === 'v1a');
+    notFalse(ofTheKey.some(([, text]) => verifySignature(null, signed, key, Buffer.from(text, 'base64'))));
+  },
+};
+
+const accepted = async (verify) => {
+  try {
+    await verify();
+    return { accepted: true };
+  } catch (error) {
+    return { accepted: false, why: `${error?.name}: ${error?.message ?? error}` };
+  }
+};
+
 const answer = async (call) => {
   if (call.action === 'list') {
     return Object.entries(sdks).map(([sdk, { package: name, provider, sign }]) => ({
@@ -313,14 +341,12 @@ const answer = async (call) => {
       actions: sign ? ['verify', 'sign'] : ['verify'],
     }));
   }
-  const sdk = sdks[call.sdk];
-  if (call.action === 'sign') return sdk.sign(call);
-  try {
-    await sdk.verify(call);
-    return { accepted: true };
-  } catch (error) {
-    return { accepted: false, why: `${error?.name}: ${error?.message ?? error}` };
+  if (call.action === 'receive') {
+    const body = Buffer.from(call.body, 'base64');
+    return accepted(() => libraries[call.library]({ ...call, body }));
   }
+  const sdk = sdks[call.sdk];
+  return call.action === 'sign' ? sdk.sign(call) : accepted(() => sdk.verify(call));
 };
 
 // The SDKs' own chatter must not come between the answers.

@@ -13,7 +13,7 @@ use data_encoding::BASE64;
 use domain::{
     Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Encoding, EndpointSecret, HeaderHint, RetrySchedule, Signing, ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, Endpoint,
     EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind,
-    Payment, PaymentId, QuarantineId, Scope, SealedSecret, SecretId, Source, SourceId, SourceStatus,
+    Payment, PaymentId, QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus, Scope, SealedSecret, SecretId, Source, SourceId, SourceStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, AwsEndpoints};
@@ -293,6 +293,28 @@ async fn the_item_of_a_request_in_quarantine() {
     let request = SealedRequest { entry, sealed: codec::encode_bytes(b"\"sealed\"") };
     let item = layout(async |store| store.put_quarantined(&request).await).await;
     insta::assert_json_snapshot!("quarantined", item);
+}
+
+#[tokio::test]
+async fn the_items_of_replays() {
+    let range = ReplayRange {
+        endpoint: EndpointId::mint([3; 16]),
+        since: at(),
+        until: at() + SignedDuration::from_hours(1),
+        status: Some(ReplayedStatus::Failed),
+        event_types: vec![EventTypePattern::everything()],
+        sources: vec![source_id()],
+    };
+    let mut replay = Replay::new(ReplayId::mint([7; 16]), ReplayFilter::Range(range), 600, at());
+    replay.note_sent(60, at());
+    replay.looked_at = 100;
+    replay.position = Some("01a205f5dfbevg1m6c0k3n8c2r5t7u9".to_owned());
+    replay.reached = Some(at());
+    let running = layout(async |store| store.put_replay(&replay, 3).await).await;
+    insta::assert_json_snapshot!("replay_running", running);
+    replay.finish(ReplayStatus::Failed, Some(ReplayFailure::EndpointDeleted), at());
+    let failed = layout(async |store| store.put_replay(&replay, 4).await).await;
+    insta::assert_json_snapshot!("replay_failed", failed);
 }
 
 #[tokio::test]

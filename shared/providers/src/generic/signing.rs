@@ -34,8 +34,8 @@ pub(super) struct Signing<'a> {
     freshness: Option<Freshness<'a>>,
     /// Headers to keep.
     keeps: Vec<&'a str>,
-    /// A header that is not signed decides what a notification means.
-    means_by_unsigned_header: bool,
+    /// Whoever has a genuine request could give it another meaning, although its body is signed.
+    leaves_open: bool,
 }
 
 impl<'a> Signing<'a> {
@@ -58,10 +58,7 @@ impl<'a> Signing<'a> {
         match signing {
             Some(mut signing) if given.refused.is_empty() => {
                 signing.keeps.extend(headers_read(&given).map(|(_, header)| header));
-                signing.means_by_unsigned_header = means_by_type(&given)
-                    && headers_read(&given).any(|(name, header)| {
-                        name == "type" && !signs(&signing.template, Place::Header(header))
-                    });
+                signing.leaves_open = signing.leaves_type_open(&given) || signing.can_be_divided(&given);
                 Ok(signing)
             }
             _ => Err(given.refused),
@@ -114,7 +111,7 @@ impl<'a> Signing<'a> {
             template,
             freshness,
             keeps,
-            means_by_unsigned_header: false,
+            leaves_open: false,
         })
     }
 
@@ -161,7 +158,7 @@ impl<'a> Signing<'a> {
             template: Vec::new(),
             freshness: None,
             keeps: Vec::new(),
-            means_by_unsigned_header: false,
+            leaves_open: false,
         }
     }
 
@@ -224,11 +221,31 @@ impl<'a> Signing<'a> {
         })
     }
 
+    /// A header that is not signed says what a notification means.
+    fn leaves_type_open(&self, given: &Given<'_>) -> bool {
+        let mut unsigned = headers_read(given)
+            .filter(|(name, header)| *name == "type" && !signs(&self.template, Place::Header(header)));
+        means_by_type(given) && unsigned.next().is_some()
+    }
+
+    /// A form whose first or last fields could go into what is signed beside it, for the same signed text, still is a
+    /// form. JSON without its beginning or end is no JSON, a timestamp with more or fewer digits is another time.
+    fn can_be_divided(&self, given: &Given<'_>) -> bool {
+        let timestamp = self.freshness.map(|freshness| freshness.from);
+        let is_of_any_length = |part: &Part<'_>| match part {
+            Part::From(place) => !timestamp.is_some_and(|timestamp| same(timestamp, *place)),
+            _ => false,
+        };
+        given.get("body_format") == Some("form")
+            && self.template.iter().any(|part| matches!(part, Part::Body))
+            && self.template.iter().any(is_of_any_length)
+    }
+
     /// Single fields may be all that matters, but we can't know that. What a genuine body means must not be for
     /// whoever sends it again to say.
     fn covers(&self) -> Covers {
         let body = self.template.iter().any(|part| matches!(part, Part::Body | Part::BodySha256));
-        if body && !self.means_by_unsigned_header { Covers::Body } else { Covers::None }
+        if body && !self.leaves_open { Covers::Body } else { Covers::None }
     }
 }
 

@@ -60,8 +60,8 @@ const SETTINGS: &[Setting] = &[
         SettingValues::Text,
         "What is signed: text in which `{body}`, `{body_sha256}` (in hex), `{timestamp}`, `{url}` (the whole URL of \
          the request), `{key}`, `{header:NAME}`, `{query:NAME}` and `{form:NAME}` stand for their values, `{{` and \
-         `}}` for braces. Required for an HMAC. Only with `{body}` or `{body_sha256}` do events count as verified, and, \
-         where `meanings` tell types by a header, only if that is signed too.",
+         `}}` for braces. Required for an HMAC. Only with `{body}` or `{body_sha256}` do events count as verified, and only \
+         if a header that `meanings` tell types by is signed too, and of a form nothing beside `{body}` but `{timestamp}`.",
     ),
     setting(
         "timestamp",

@@ -11,7 +11,7 @@ use providers::{
     Verified, VerifiedMeta,
 };
 use serde_json::json;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 const NOW_S: i64 = 1_795_348_800;
 const SECRET: &str = "a-secret-of-some-length";
@@ -129,6 +129,64 @@ fn a_type_in_a_header_that_is_not_signed_moves_no_money() {
     assert_eq!(covers("{body}", &by_status), proven);
     let test = [("type", "header:x-event"), ("meanings", "ping=test")];
     assert_eq!(covers("{body}", &test), proven);
+}
+
+#[test]
+fn a_form_that_can_be_divided_in_another_way_moves_no_money() {
+    let generic = Provider::find("generic").unwrap();
+    let verify =
+        |signed: &str, (id, url, body): (&str, &str, &str), signature: &str, more: &[(&str, &str)]| {
+            let base = [
+                ("algorithm", "hmac-sha256"),
+                ("signature", "header:x-sig"),
+                ("encoding", "hex"),
+                ("signed", signed),
+                ("body_format", "form"),
+                ("payment", "id"),
+                ("type", "event"),
+                ("status", "status"),
+                ("meanings", "payment|failed=failed, payment=paid"),
+            ];
+            let settings = settings(&[&base[..], more].concat());
+            assert_eq!(generic.check_settings(&settings), Ok(()), "{signed}");
+            let headers = [("x-sig", signature), ("x-id", id), ("x-time", "1795348800")];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let request = Request { method: "POST", url, headers: &headers, body: body.as_bytes() };
+            let secrets = [Secret { id: &support::secret_id(0), text: SECRET }];
+            let verified =
+                generic.verify(&request, &secrets, &settings, Timestamp::from_second(NOW_S).unwrap());
+            verified.map(|verified| (verified.covers(), verified.notifications(&settings).unwrap().remove(0)))
+        };
+    let (url, body) = ("https://x/in?a=", "status=failed&id=p-1&event=payment");
+    let sign = |message: &str| HEXLOWER.encode(&hmac(SECRET.as_bytes(), message));
+    for (signed, message, forged) in [
+        ("{header:x-id}{body}", format!("7{body}"), ("7status=failed&", url)),
+        ("{url}{body}", format!("{url}{body}"), ("7", "https://x/in?a=status=failed&")),
+    ] {
+        let signature = sign(&message);
+        let (covers, genuine) = verify(signed, ("7", url, body), &signature, &[]).unwrap();
+        let (_, now) = verify(signed, (forged.0, forged.1, "id=p-1&event=payment"), &signature, &[]).unwrap();
+        // The signature is genuine both times.
+        assert_ne!(genuine.event_type, now.event_type, "{signed}");
+        assert_eq!(covers, Covers::None, "{signed}");
+    }
+    let digest = HEXLOWER.encode(&Sha256::digest(body));
+    let stamp = [("timestamp", "header:x-time"), ("tolerance_seconds", "300")];
+    for (signed, message, more) in [
+        ("{body}", body.to_owned(), &[][..]),
+        ("{timestamp}.{body}", format!("1795348800.{body}"), &stamp[..]),
+        ("{header:x-id}.{body_sha256}", format!("7.{digest}"), &[]),
+        ("{key}{body}", format!("{SECRET}{body}"), &[]),
+    ] {
+        let (covers, _) = verify(signed, ("7", url, body), &sign(&message), more).unwrap();
+        assert_eq!(covers, Covers::Body, "{signed}");
+    }
+    // What is read as JSON can't be divided.
+    let json = [("body_format", "json")];
+    let (covers, _) =
+        verify("{header:x-id}{body}", ("7", url, "{\"event\":\"x\"}"), &sign("7{\"event\":\"x\"}"), &json)
+            .unwrap();
+    assert_eq!(covers, Covers::Body);
 }
 
 fn adyen(fields: [&str; 8]) -> Result<(), Rejection> {

@@ -5,7 +5,8 @@
 
 use data_encoding::BASE64;
 use domain::{
-    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId, SecretId,
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId,
+    ReplayId, SecretId,
     SourceId,
 };
 use jiff::Timestamp;
@@ -90,11 +91,13 @@ fn a_delivery_message_carries_what_its_attempt_needs() {
     let json = |message: &DeliveryMessage| serde_json::from_str::<Value>(&message.encode()).unwrap();
     insta::assert_json_snapshot!("delivery_message_first", json(&first));
     insta::assert_json_snapshot!("delivery_message_retry", json(&DeliveryMessage::retry(&delivery, 2, None)));
+    let replayed = DeliveryMessage::retry(&delivery, 2, None).for_replay(ReplayId::mint([4; 16]));
+    insta::assert_json_snapshot!("delivery_message_replay", json(&replayed));
     let headers = vec![("stripe-signature".to_owned(), "t=1".to_owned())];
     let raw = Carried { payload, format: BodyFormat::Raw, headers };
     let early = DeliveryMessage::retry(&delivery, 2, Some(raw));
     insta::assert_json_snapshot!("delivery_message_raw", json(&early));
-    for message in [&first, &early, &DeliveryMessage::retry(&delivery, 2, None)] {
+    for message in [&first, &early, &replayed, &DeliveryMessage::retry(&delivery, 2, None)] {
         assert_eq!(DeliveryMessage::decode(&message.encode()).unwrap(), *message);
     }
     assert_eq!((early.delivery, early.created_at), (first.delivery, first.created_at));

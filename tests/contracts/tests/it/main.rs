@@ -19,6 +19,7 @@ mod store_deliveries;
 mod store_events;
 mod store_payments;
 mod store_quarantine;
+mod store_replays;
 mod vault;
 
 use std::pin::Pin;
@@ -77,6 +78,7 @@ fn all() -> impl Iterator<Item = &'static Check> {
         store_events::CHECKS,
         store_payments::CHECKS,
         store_quarantine::CHECKS,
+        store_replays::CHECKS,
         vault::CHECKS,
     ];
     engines.into_iter().chain(ours).flatten()

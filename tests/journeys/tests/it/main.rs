@@ -3,6 +3,7 @@
 mod answers;
 mod apis;
 mod bad_input;
+mod bad_input_everywhere;
 mod crashes;
 mod crashes_fetch_back;
 mod evidence;

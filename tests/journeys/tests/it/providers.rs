@@ -10,11 +10,11 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 /// Of the providers that have to be asked before a signature can be judged.
-const ASKED: &[&str] = &["api.sandbox.paypal.com", "sandbox.plaid.com"];
+pub(crate) const ASKED: &[&str] = &["api.sandbox.paypal.com", "sandbox.plaid.com"];
 const PAYMENTS: u64 = 2;
 
 /// A server that answers as the providers' APIs do.
-async fn apis() -> MockServer {
+pub(crate) async fn apis() -> MockServer {
     let server = MockServer::start().await;
     let answer = |request: &Request| {
         let question = ApiRequest {
@@ -36,7 +36,7 @@ async fn apis() -> MockServer {
     server
 }
 
-async fn source(app: &App, simulator: &Simulator) -> Result<String> {
+pub(crate) async fn source(app: &App, simulator: &Simulator) -> Result<String> {
     let provider = simulator.provider().id();
     let secrets: Vec<&str> = simulator.secret().into_iter().collect();
     let mut body = json!({

@@ -51,7 +51,8 @@ fn replayed(receiver: &Receiver) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test]
-async fn hundreds_of_events_are_sent_again_once_each_with_the_same_ids_and_bytes_while_others_come_in() -> Result<()> {
+async fn hundreds_of_events_are_sent_again_once_each_with_the_same_ids_and_bytes_while_others_come_in()
+-> Result<()> {
     const EVENTS: usize = 130;
     let app = App::start().await?;
     let stripe = Stripe::new([1; 16]);
@@ -59,11 +60,9 @@ async fn hundreds_of_events_are_sent_again_once_each_with_the_same_ids_and_bytes
     let (endpoint, receiver) = app.endpoint().await?;
     let since = app.clock.now();
     events(&app, &source, &stripe, 0..EVENTS).await?;
-    let path = replay(
-        &app,
-        json!({ "endpoint": endpoint, "since": since.to_string(), "rate_per_minute": 60 }),
-    )
-    .await?;
+    let path =
+        replay(&app, json!({ "endpoint": endpoint, "since": since.to_string(), "rate_per_minute": 60 }))
+            .await?;
     for live in EVENTS..EVENTS + 3 {
         pass_minute(&app).await?;
         events(&app, &source, &stripe, live..live + 1).await?;
@@ -192,7 +191,10 @@ async fn sweeper_run(crash: Option<Crash>, cancel: bool) -> Result<bool> {
         let counts = replayed(&receiver);
         // Twice where the queue took a message and the answer, or the write after it, was lost.
         let is_complete = counts.len() == EVENTS && counts.values().all(|times| *times <= 2);
-        ensure!(is_complete && (crashed || counts.values().all(|times| *times == 1)), "after {crash:?}: {counts:?}");
+        ensure!(
+            is_complete && (crashed || counts.values().all(|times| *times == 1)),
+            "after {crash:?}: {counts:?}"
+        );
         let deliveries = app.get("/v1/deliveries?status=succeeded").await?;
         ensure!(deliveries["data"].as_array().map(Vec::len) == Some(EVENTS), "after {crash:?}: {deliveries}");
     }

@@ -21,6 +21,8 @@ pub(super) const DUPLICATE: &str = "duplicate_header";
 pub(super) const BODY: &str = "malformed_body";
 pub(super) const STALE: &str = "timestamp_out_of_tolerance";
 
+pub(super) const HOST_HEADER: (&str, &str) = ("host", HOST);
+
 /// What holds the signature. In JSON it is the one member of this name, wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carrier {
@@ -225,6 +227,8 @@ pub(super) struct Account {
     pub(super) genuine: Sent,
     /// Absent where the request is not simulated.
     pub(super) simulated: Option<(Simulator, Message)>,
+    /// Those of the source, where the request is not simulated.
+    pub(super) secrets: Vec<String>,
 }
 
 impl Account {
@@ -239,7 +243,15 @@ impl Account {
         let genuine = sent(&simulator, &message, &source, app.clock.now())?;
         let way = Way::of(provider);
         let simulated = Some((simulator, message));
-        Ok(Self { name: provider.id().to_owned(), provider, source, way, genuine, simulated })
+        Ok(Self {
+            name: provider.id().to_owned(),
+            provider,
+            source,
+            way,
+            genuine,
+            simulated,
+            secrets: Vec::new(),
+        })
     }
 
     /// Of a scheme that is not the usual one.
@@ -251,7 +263,7 @@ impl Account {
         let source = created["id"].as_str().context("a source has an id")?.to_owned();
         let provider = Provider::find(provider).context("there is such a provider")?;
         let row = provider.schemes().find(|row| row.name == scheme).with_context(|| name.clone())?;
-        Ok(Self { name, provider, source, way: Some(Way::by(row)), genuine: sent, simulated: None })
+        Ok(Self { name, provider, source, way: Some(Way::by(row)), genuine: sent, simulated: None, secrets })
     }
 
     pub(super) fn id(&self) -> &'static str {
@@ -264,7 +276,7 @@ impl Account {
         sent(simulator, message, &self.source, at)
     }
 
-    /// The same webhook, signed with another secret; `None`: it takes none.
+    /// The same webhook, signed with another secret.
     pub(super) fn signed_with(&self, secret: &str, at: Timestamp) -> Result<Sent> {
         let (simulator, message) = self.simulated.as_ref().context("it is simulated")?;
         let other = Simulator::new(self.id(), [3; 32]).context("there is such a provider")?;
@@ -317,7 +329,7 @@ fn sent(simulator: &Simulator, message: &Message, source: &str, at: Timestamp) -
     let webhook = simulator.sign(message, &address(source), at)?;
     let mut headers: Vec<(&'static str, &str)> =
         webhook.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    headers.extend([("host", HOST), ("content-type", webhook.content_type)]);
+    headers.extend([HOST_HEADER, ("content-type", webhook.content_type)]);
     let query = if webhook.query.is_empty() { String::new() } else { format!("?{}", webhook.query) };
     Ok(Sent { query, ..Sent::post(&headers, webhook.body.clone()) })
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A scheme of a row behind its first, and a genuine request by it.
+#[derive(Clone)]
 pub(super) struct Further {
     pub(super) provider: &'static str,
     /// Its name in the row.
@@ -50,13 +51,6 @@ pub(super) fn all(now_s: i64) -> Result<Vec<Further>> {
     ])
 }
 
-impl Clone for Further {
-    fn clone(&self) -> Self {
-        let Self { provider, scheme, secrets, settings, sent } = self;
-        Self { provider, scheme, secrets: secrets.clone(), settings: settings.clone(), sent: sent.clone() }
-    }
-}
-
 /// A golden vector, its scheme still to be named.
 fn vector(provider: &'static str, file: &str, id: &str) -> Result<Further> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../vectors/{file}.json"));
@@ -73,9 +67,8 @@ fn vector(provider: &'static str, file: &str, id: &str) -> Result<Further> {
     }
     let row = Provider::find(provider).context("there is such a provider")?;
     let known = row.settings().iter().map(|setting| setting.name);
-    let mut settings: BTreeMap<String, String> = known
-        .filter_map(|name| Some((name.to_owned(), found["extra"][name].as_str()?.to_owned())))
-        .collect();
+    let mut settings: BTreeMap<String, String> =
+        known.filter_map(|name| Some((name.to_owned(), found["extra"][name].as_str()?.to_owned()))).collect();
     if row.is_experimental() {
         settings.insert("experimental".to_owned(), "accepted".to_owned());
     }
