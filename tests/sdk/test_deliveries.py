@@ -111,13 +111,14 @@ def takes_it_and_no_forgery(node: Node, library: Library, delivery: Delivery, ke
     assert library.verify(node, delivery, another_key(library.signing)), "another key"
 
 
-@pytest.mark.parametrize("library", LIBRARIES, ids=str)
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    ("format", "library"),
+    [(name, library) for name in FORMATS for library in LIBRARIES if name != "standard-xml" or not library.json_alone],
+    ids=str,
+)
 def test_the_library_verifies_every_delivery(
     stripe_story: Told, node_process: Node, format: str, library: Library
 ) -> None:
-    if library.json_alone and format == "standard-xml":
-        pytest.skip("decodes every body as JSON")
     for delivery in stripe_story.deliveries[format]:
         takes_it_and_no_forgery(node_process, library, delivery, stripe_story.endpoints[format].keys[library.signing])
 

@@ -83,7 +83,8 @@ def test_a_queue_hides_a_message_for_six_times_its_consumers_timeout() -> None:
     by_logical_id = {properties["LogicalId"]: properties for properties in functions().values()}
     for mapping in of_type("template.yaml", "AWS::Lambda::EventSourceMapping").values():
         queue = queues[mapping["EventSourceArn"].removeprefix("Data.Outputs.").removesuffix("Arn")]
-        assert queue["VisibilityTimeout"] >= 6 * by_logical_id[mapping["FunctionName"]]["Timeout"]
+        waits = 6 * by_logical_id[mapping["FunctionName"]]["Timeout"] + mapping["MaximumBatchingWindowInSeconds"]
+        assert queue["VisibilityTimeout"] >= waits
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 

@@ -1,9 +1,9 @@
 //! From a queue message to its events.
 
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Arrival, EventId, IgnoredReason, Notification, PaymentId, SourceId, VerifiedBy};
+use domain::{Arrival, EventId, EventType, IgnoredReason, Notification, PaymentId, SourceId, VerifiedBy};
 use providers::{FetchError, Fetched, Settings, Verified};
-use queue::{Confirmation, EventMessage};
+use queue::{Confirmation, EventMessage, Reply};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(crate) enum Course {
     Fold,
     /// Nothing proves it: the provider's API is asked first. The settings go with the question.
     Ask(Arc<Settings>),
+    /// Nothing proves it, and the source has no credential to ask with.
+    Unasked,
     /// The API has told what it is about.
     Confirm {
         /// The event that stood for it, where that could not know its payment.
@@ -42,12 +44,15 @@ pub(crate) enum Course {
     },
     /// The API does not know what it names.
     Refute,
+    /// The API gave no answer that could be used.
+    Fail,
 }
 
 /// An event that was recorded without its payment.
 #[derive(Debug, Clone)]
 pub(crate) struct StandIn {
     pub(crate) id: EventId,
+    pub(crate) verified_by: VerifiedBy,
     pub(crate) notification: Notification,
 }
 
@@ -58,6 +63,8 @@ enum Undecodable {
     Empty,
     #[error("the webhook is larger than an event can be")]
     TooLarge,
+    #[error("the webhook with the answer of the provider's API is larger than an event can be")]
+    AnswerTooLarge,
     #[error("the answer of the provider's API does not belong to the webhook that it came with")]
     Mismatched,
     #[error(transparent)]
@@ -74,16 +81,46 @@ impl Incoming {
         self.payment.as_ref().map_or_else(|| self.id.to_string(), ToString::to_string)
     }
 
-    /// Whether its event has an id that is known already, whatever else came under its dedupe key.
-    pub(crate) fn names_its_event(&self) -> bool {
-        matches!(self.course, Course::Confirm { .. } | Course::Refute)
+    /// Whether the provider's API has told what it is about.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        matches!(self.course, Course::Confirm { .. })
     }
 
-    /// Why its event changes nothing, where the API has not confirmed it.
+    /// Whether its event has an id that is known already, whatever else came under its dedupe key.
+    pub(crate) fn names_its_event(&self) -> bool {
+        matches!(self.course, Course::Confirm { .. } | Course::Refute | Course::Fail)
+    }
+
+    /// Whether it touches its payment. What nobody proves does not, where its truth can be asked for; nor does what
+    /// would be nothing but a claim about the payment without saying what.
+    pub(crate) fn is_folded(&self) -> bool {
+        match self.course {
+            Course::Fold | Course::Confirm { .. } => true,
+            Course::Unasked => !self.notification.facts.is_empty(),
+            Course::Ask(_) | Course::Refute | Course::Fail => false,
+        }
+    }
+
+    /// The type of its event, but for what only the ledger can tell.
+    pub(crate) fn event_type(&self) -> EventType {
+        let claimed = self.notification.event_type;
+        if self.unconfirmed().is_some() && claimed != EventType::SourceTest {
+            // The notification itself may not say more than which payment it is about.
+            EventType::PaymentUnverified
+        } else if self.arrival.verified_by == VerifiedBy::None {
+            claimed.unproven()
+        } else {
+            claimed
+        }
+    }
+
+    /// Why the provider's API has not confirmed what could be asked of it.
     pub(crate) fn unconfirmed(&self) -> Option<IgnoredReason> {
         match self.course {
             Course::Ask(_) => Some(IgnoredReason::AwaitingConfirmation),
+            Course::Unasked => Some(IgnoredReason::NoCredential),
             Course::Refute => Some(IgnoredReason::UnknownToProvider),
+            Course::Fail => Some(IgnoredReason::ConfirmationFailed),
             Course::Fold | Course::Confirm { .. } => None,
         }
     }
@@ -121,11 +158,17 @@ fn decode_message(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, U
     if let Some(confirmation) = confirmation {
         return Ok(vec![webhook.confirmed(verified, notifications, confirmation)?]);
     }
-    let asks: Vec<bool> =
-        notifications.iter().map(|notification| fetch && verified.fetch(notification).is_some()).collect();
+    let course = |notification: &Notification| match (verified.fetch(notification), fetch) {
+        (None, _) => Course::Fold,
+        (Some(_), true) => Course::Ask(Arc::clone(&webhook.settings)),
+        (Some(_), false) => Course::Unasked,
+    };
+    let courses: Vec<Course> = notifications.iter().map(course).collect();
     let raw = raw(verified, None);
-    let events = notifications.into_iter().zip(asks);
-    Ok(events.map(|(notification, asks)| webhook.received(notification, asks, Arc::clone(&raw))).collect())
+    let events = notifications.into_iter().zip(courses);
+    Ok(events
+        .map(|(notification, course)| webhook.received(notification, course, Arc::clone(&raw)))
+        .collect())
 }
 
 fn raw(verified: Verified, answer: Option<Vec<u8>>) -> Arc<RawEvent> {
@@ -147,22 +190,25 @@ impl Webhook {
         notification.provider_payment_id.as_deref().map(|id| PaymentId::derive(&self.source, id))
     }
 
-    fn received(&self, notification: Notification, asks: bool, raw: Arc<RawEvent>) -> Incoming {
+    fn received(&self, notification: Notification, course: Course, raw: Arc<RawEvent>) -> Incoming {
         let payment = self.payment(&notification);
-        let mut arrival = self.arrival.clone();
-        let mut course = Course::Fold;
-        if asks {
-            arrival.verified_by = VerifiedBy::None;
-            course = Course::Ask(Arc::clone(&self.settings));
+        let arrival = self.arrival.clone();
+        let (digest, mut id) = (
+            notification.digest(),
+            EventId::derive(&self.source, payment.as_ref(), &notification.dedupe_key),
+        );
+        // Whoever sends it chooses the dedupe key as well.
+        if arrival.verified_by == VerifiedBy::None {
+            id = id.derive_unproven(&digest);
         }
         Incoming {
             message: self.message,
             source: self.source.clone(),
             provider: self.provider.clone(),
             arrival,
-            id: EventId::derive(&self.source, payment.as_ref(), &notification.dedupe_key),
+            id,
             payment,
-            digest: notification.digest(),
+            digest,
             notification,
             raw,
             course,
@@ -176,26 +222,36 @@ impl Webhook {
         notifications: Vec<Notification>,
         confirmation: Confirmation,
     ) -> Result<Incoming, Undecodable> {
-        let Confirmation { event, at, answer } = confirmation;
+        let Confirmation { event, at, reply } = confirmation;
         let is_meant = |notification: &Notification| event.is_of(&self.source, notification);
         let said = notifications.into_iter().find(is_meant).ok_or(Undecodable::Mismatched)?;
         let fetch = verified.fetch(&said).ok_or(Undecodable::Mismatched)?;
-        let fetched = match &answer {
-            Some(answer) => verified.fetched(&fetch, &said, answer, &self.settings)?,
-            None => Fetched::Unknown,
+        let answer = match reply {
+            Reply::Answer(answer) => answer,
+            Reply::Unknown | Reply::Unusable => {
+                let course = if reply == Reply::Unknown { Course::Refute } else { Course::Fail };
+                return Ok(Incoming { id: event, ..self.received(said, course, raw(verified, None)) });
+            }
         };
-        let raw = raw(verified, answer);
-        let mut incoming = Incoming { id: event, ..self.received(said, true, raw) };
+        let fetched = verified.fetched(&fetch, &said, &answer, &self.settings)?;
+        // They are kept together, and what can't be kept must not change a payment.
+        if !store::is_storable(&[verified.body(), &answer].concat()) {
+            return Err(Undecodable::AnswerTooLarge);
+        }
+        let raw = raw(verified, Some(answer));
+        let mut incoming = Incoming { id: event, ..self.received(said, Course::Refute, raw) };
         match fetched {
-            Fetched::Unknown => incoming.course = Course::Refute,
+            Fetched::Unknown => {}
             Fetched::Told(told) => {
                 let payment = self.payment(&told);
                 let mut stand_in = None;
                 if payment.is_some() && payment != incoming.payment {
                     let id = EventId::derive(&self.source, payment.as_ref(), &told.dedupe_key);
-                    let notification = incoming.notification;
-                    stand_in =
-                        Some(Box::new(StandIn { id: std::mem::replace(&mut incoming.id, id), notification }));
+                    stand_in = Some(Box::new(StandIn {
+                        id: std::mem::replace(&mut incoming.id, id),
+                        verified_by: incoming.arrival.verified_by,
+                        notification: incoming.notification,
+                    }));
                 }
                 incoming.arrival.verified_by = VerifiedBy::Api;
                 incoming.arrival.confirmed_at = Some(at);

@@ -17,14 +17,15 @@
 //! What nothing proves, and can be asked of the provider's API ([`providers::Verified::fetch`]), is committed without
 //! touching its payment and without being relayed; the question goes to the function `fetcher`. Its answer comes back
 //! as a message of its own, is folded like any event, and the event is written over with what came of it: it is then
-//! committed for the second and last time. A confirmation that comes twice changes nothing, as an event does.
+//! committed for the second and last time. A confirmation that comes twice changes nothing, as an event does; another
+//! answer about the same event waits while the first is being recorded, and is dropped after that.
 
 mod incoming;
 mod record;
 mod relay;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::Endpoint;
+use domain::{Endpoint, ToldOtherwise};
 use futures::future::join_all;
 use incoming::{Course, Incoming};
 use jiff::SignedDuration;
@@ -104,7 +105,10 @@ async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Dispositio
     let mut steps: Vec<&Recorded> = Vec::new();
     for (group, outcome) in groups.values().zip(&recorded) {
         match outcome {
-            Ok(group_steps) => steps.extend(group_steps),
+            Ok(outcome) => {
+                steps.extend(&outcome.steps);
+                unfinished.extend(outcome.waiting.iter().map(|message| (*message, another_answer())));
+            }
             Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(error)))),
         }
     }
@@ -138,10 +142,10 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
         store.commit_event(raised, None, false).await?;
     }
     match step.course {
-        Course::Fold | Course::Ask(_) => {
+        Course::Fold | Course::Ask(_) | Course::Unasked => {
             store.commit_event(&step.event, Some(&step.raw), step.opens_payment).await?;
         }
-        Course::Confirm { .. } | Course::Refute => {
+        Course::Confirm { .. } | Course::Refute | Course::Fail => {
             // Before it, for the same reason.
             if let Some(stand_in) = &step.stand_in {
                 store.conclude_event(stand_in, &step.raw, &step.digest, false).await?;
@@ -150,6 +154,12 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// By the next try the first answer's event is committed, and this one comes too late.
+fn another_answer() -> Disposition {
+    tracing::info!("another answer about an event is being recorded: this one will be tried again");
+    Disposition::Retry { reason: ToldOtherwise.to_string() }
 }
 
 fn disposition(error: &StoreError) -> Disposition {

@@ -2,8 +2,8 @@
 
 use crate::incoming::{Course, Incoming};
 use domain::{
-    Candidate, Effect, Endpoint, Event, EventId, IgnoredReason, OutboxEntry, Payment, PaymentId, Transition,
-    VerifiedBy,
+    Candidate, Effect, Endpoint, Event, EventId, EventType, IgnoredReason, OutboxEntry, Payment, PaymentId,
+    ToldOtherwise, Transition, VerifiedBy,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -63,18 +63,32 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// Both the recording of an event and its confirmation may be in one batch.
     fn is_repeated_by(&self, incoming: &Incoming, id: &EventId) -> bool {
-        let concludes = |course: &Course| matches!(course, Course::Confirm { .. } | Course::Refute);
-        self.event.id == *id && concludes(&self.course) == concludes(&incoming.course)
+        let stage = |course: &Course| match course {
+            Course::Fold | Course::Ask(_) | Course::Unasked => 0,
+            // The question may have been asked again since.
+            Course::Fail => 1,
+            Course::Confirm { .. } | Course::Refute => 2,
+        };
+        self.event.id == *id && stage(&self.course) == stage(&incoming.course)
     }
 }
 
-/// Records the events of one group. Those that are committed already are left out of the answer.
+/// What came of one group.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Without those that are committed already.
+    pub(crate) steps: Vec<Recorded>,
+    /// The messages of answers that have to wait until another answer about their event is committed.
+    pub(crate) waiting: Vec<usize>,
+}
+
+/// Records the events of one group.
 pub(crate) async fn record(
     store: &Store,
     group: &[Incoming],
     prefetched: Option<&Known>,
     endpoints: &[Endpoint],
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Outcome, StoreError> {
     if let Some(known) = prefetched
         && let Some(recorded) = try_record(store, group, known, endpoints).await?
     {
@@ -95,21 +109,26 @@ async fn try_record(
     group: &[Incoming],
     known: &Known,
     endpoints: &[Endpoint],
-) -> Result<Option<Vec<Recorded>>, StoreError> {
+) -> Result<Option<Outcome>, StoreError> {
     let mut fold = Fold::new(group, known);
-    let mut recorded = Vec::new();
+    let mut outcome = Outcome::default();
     for incoming in group {
         let id = fold.resolve_id(incoming);
         let committed = match known.committed.get(&id) {
-            Some(committed) => is_done(incoming, committed),
+            Some(committed) if is_done(incoming, committed) => true,
+            // A second answer may tell something else than the first, so what a stale read says is not good enough.
+            _ if incoming.is_confirmed() && !known.consistent => is_committed(store, incoming, &id).await?,
             // The id of a contradicting repeat is known only now.
             None if id != incoming.id => is_committed(store, incoming, &id).await?,
-            None => false,
+            _ => false,
         };
-        if committed || recorded.iter().any(|step: &Recorded| step.is_repeated_by(incoming, &id)) {
+        if committed || outcome.steps.iter().any(|step| step.is_repeated_by(incoming, &id)) {
             continue;
         }
-        let entry = fold.apply(incoming, &id);
+        let Ok(entry) = fold.apply(incoming, &id) else {
+            outcome.waiting.push(incoming.message);
+            continue;
+        };
         // "Nothing new" is also what a stale read of the commits says about a repeat of what was relayed as news,
         // if the payment's outbox has let go of it since.
         let ignored = entry.as_ref().is_some_and(|entry| entry.transition.effect == Effect::Ignored);
@@ -117,10 +136,10 @@ async fn try_record(
             fold.forget(&id);
             continue;
         }
-        recorded.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
+        outcome.steps.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
     }
     match fold.write(store, known).await {
-        Ok(()) => Ok(Some(recorded)),
+        Ok(()) => Ok(Some(outcome)),
         Err(StoreError::Conflict) => Ok(None),
         Err(error) => Err(error),
     }
@@ -129,8 +148,8 @@ async fn try_record(
 /// Whether nothing is left to do for an event whose id is committed.
 fn is_done(incoming: &Incoming, committed: &Committed) -> bool {
     match incoming.course {
-        Course::Fold | Course::Ask(_) => true,
-        Course::Confirm { .. } | Course::Refute => committed.confirmed,
+        Course::Fold | Course::Ask(_) | Course::Unasked => true,
+        Course::Confirm { .. } | Course::Refute | Course::Fail => committed.confirmed,
     }
 }
 
@@ -181,16 +200,15 @@ impl Fold {
         }
     }
 
-    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Option<OutboxEntry> {
-        // What nobody proves does not touch a payment whose truth can be asked for.
-        if incoming.unconfirmed().is_some() {
-            return None;
+    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Result<Option<OutboxEntry>, ToldOtherwise> {
+        if !incoming.is_folded() {
+            return Ok(None);
         }
         // What says nothing about a payment does not bring one into being.
         if self.payment.is_none() && incoming.notification.facts.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let provider_payment_id = incoming.notification.provider_payment_id.as_ref()?;
+        let Some(provider_payment_id) = &incoming.notification.provider_payment_id else { return Ok(None) };
         let payment = self.payment.get_or_insert_with(|| {
             Payment::new(
                 incoming.source.clone(),
@@ -200,17 +218,17 @@ impl Fold {
                 incoming.arrival.received_at,
             )
         });
-        let waiting = payment.outbox.len();
+        let known = payment.outbox.iter().find(|entry| entry.event == *id).map(|entry| entry.told.clone());
         let entry = match incoming.course {
             Course::Confirm { .. } => {
-                payment.confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)
+                payment.confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)?
             }
             _ => payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival),
         };
-        if payment.outbox.len() > waiting {
+        if known.as_ref() != Some(&entry.told) {
             self.news.insert(id.clone());
         }
-        Some(entry)
+        Ok(Some(entry))
     }
 
     /// Takes an event out again that turned out to be committed. Its facts are in the ledger already.
@@ -236,19 +254,18 @@ fn assemble(
     payment: Option<&Payment>,
     endpoints: &[Endpoint],
 ) -> Recorded {
-    let unconfirmed = incoming.unconfirmed();
-    let opens_payment = unconfirmed.is_none() && payment.is_some_and(|payment| payment.first_event == id);
+    let opens_payment = entry.is_some() && payment.is_some_and(|payment| payment.first_event == id);
     // The arrival that was recorded, so that a repeat is told in the same bytes.
     let (arrival, transition) = match entry {
         Some(entry) => (entry.arrival, Some(entry.transition)),
         None => (incoming.arrival.clone(), None),
     };
-    let notified = incoming.notification.event_type;
+    let notified = incoming.event_type();
     let event_type = transition.as_ref().map_or(notified, |transition| transition.event_type(notified));
     let raised_types = transition.as_ref().map(Transition::raised).unwrap_or_default();
     let event = Event {
         id,
-        source: incoming.source.clone(),
+        source: Some(incoming.source.clone()),
         provider: incoming.provider.clone(),
         event_type,
         // An event that waits is shown with a payment that is known, and makes none up.
@@ -259,7 +276,8 @@ fn assemble(
         secret: arrival.secret,
         notification: incoming.notification.clone(),
         transition,
-        unconfirmed,
+        unconfirmed: incoming.unconfirmed(),
+        notice: None,
         endpoints: Vec::new(),
     };
     let raised = raised_types
@@ -289,9 +307,9 @@ fn stand_in(incoming: &Incoming, event: &Event) -> Option<Event> {
     let Course::Confirm { stand_in: Some(stand_in) } = &incoming.course else { return None };
     Some(Event {
         id: stand_in.id.clone(),
-        event_type: stand_in.notification.event_type,
+        event_type: EventType::PaymentUnverified,
         payment: None,
-        verified_by: VerifiedBy::None,
+        verified_by: stand_in.verified_by,
         confirmed_at: None,
         notification: stand_in.notification.clone(),
         transition: None,
@@ -302,9 +320,9 @@ fn stand_in(incoming: &Incoming, event: &Event) -> Option<Event> {
 }
 
 /// The same event, with the endpoints that want it. What nobody proves is not relayed while its truth can be asked
-/// for.
+/// for; what can't be asked is relayed as the claim that it is.
 fn matched(event: Event, endpoints: &[Endpoint]) -> Event {
-    if event.unconfirmed.is_some() {
+    if event.is_withheld() {
         return event;
     }
     let candidate = Candidate::event(&event);

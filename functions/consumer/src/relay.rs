@@ -31,8 +31,10 @@ pub(crate) async fn send(deps: &Deps, steps: &[&Recorded], endpoints: &[Endpoint
 /// The whole webhook goes with the question and comes back with the answer.
 fn question(step: &Recorded) -> Option<Outgoing> {
     let Course::Ask(settings) = &step.course else { return None };
+    let source = step.event.source.clone()?;
+    let group = source.to_string();
     let webhook = EventMessage {
-        source: step.event.source.clone(),
+        source,
         provider: step.event.provider.clone(),
         received_at: step.event.received_at,
         settings: settings.as_ref().clone(),
@@ -42,7 +44,6 @@ fn question(step: &Recorded) -> Option<Outgoing> {
         confirmation: None,
     };
     let message = FetchMessage { event: step.event.id.clone(), attempt: 1, webhook };
-    let group = step.event.source.to_string();
     Some(Outgoing { body: message.encode(), delay: Duration::ZERO, group })
 }
 

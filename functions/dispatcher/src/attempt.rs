@@ -1,9 +1,13 @@
 //! One attempt.
 
 use crate::Deps;
+use crate::breaker::{self, Admission};
+use crate::raise::raise;
 use crate::target::{self, Target, TargetError};
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Attempt, BodyFormat, Delivery, DeliveryStatus, ReplayId, RetrySchedule};
+use domain::{
+    Attempt, BodyFormat, Delivery, DeliveryStatus, DisabledReason, Notice, ReplayId, RetrySchedule,
+};
 use jiff::{SignedDuration, Timestamp};
 use platform::VaultError;
 use queue::{Carried, DeliveryMessage, Disposition, Outgoing};
@@ -71,6 +75,12 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
         Target::Reachable(target) => target,
         Target::Closed => return cancel(deps, delivery, revision).await,
     };
+    // Who asks for an attempt by hand wants to know whether the endpoint answers again.
+    if !message.manual
+        && let Admission::Parked(until) = breaker::admit(deps, &message.endpoint).await?
+    {
+        return park(deps, delivery, revision, until).await;
+    }
     let Some(body) = body(deps, message, target.format).await? else {
         return cancel(deps, delivery, revision).await;
     };
@@ -83,14 +93,15 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
     let answer = deps.client.post_within(outbound, target.timeout).await;
     let verdict = relay::classify(&answer, deps.clock.now());
     if verdict == Verdict::Disable {
-        target::disable(deps, &message.endpoint).await?;
+        target::disable(deps, &message.endpoint, DisabledReason::Gone).await?;
     }
     // One that was never attempted begins its schedule, whoever asked for it.
     let manual = message.manual && !delivery.attempts.is_empty();
     let made = Made { at, manual, replay, answer, verdict, schedule: target.schedule.clone() };
     let delivery = record(deps, delivery, revision, &made).await?;
+    breaker::note(deps, &message.endpoint, &made.verdict).await;
     // The retry that was waiting is still waiting.
-    if manual { Ok(()) } else { follow_up(deps, &delivery, message).await }
+    if manual && made.verdict != Verdict::Stop { Ok(()) } else { follow_up(deps, &delivery, message).await }
 }
 
 /// The replay that an attempt is made for: the one that asked for it, or the one that brought the delivery into being,
@@ -140,7 +151,7 @@ async fn body(deps: &Deps, message: &DeliveryMessage, format: BodyFormat) -> Res
         return if is_young { Err(EventNotYetCommitted.into()) } else { Ok(None) };
     };
     // It waited for the provider's API, and the answer, which this delivery tells, is about to be written over it.
-    if record.event.unconfirmed.is_some() {
+    if record.event.is_withheld() {
         return Err(EventNotYetCommitted.into());
     }
     let ours = format.content_type().zip(format.body(&record.event));
@@ -222,6 +233,17 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
     delivery.next_attempt_at = next_attempt_at;
 }
 
+/// Puts the delivery off without an attempt. It waits in the due-index alone; one that has had no attempt yet stays
+/// `pending`.
+async fn park(deps: &Deps, mut delivery: Delivery, revision: u64, until: Timestamp) -> Result<(), Failure> {
+    delivery.next_attempt_at = Some(until);
+    match deps.store.put_delivery(&delivery, revision, Some(until)).await {
+        // Whoever wrote it in between has recorded an attempt, or parked it as well.
+        Ok(_) | Err(StoreError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// There is nothing to send, or nowhere to send it.
 async fn cancel(deps: &Deps, mut delivery: Delivery, revision: u64) -> Result<(), Failure> {
     delivery.status = DeliveryStatus::Canceled;
@@ -233,9 +255,14 @@ async fn cancel(deps: &Deps, mut delivery: Delivery, revision: u64) -> Result<()
     }
 }
 
-/// Queues the next attempt where it is soon; a later one is found by the sweeper. If the send fails the sweeper
+/// Tells of a delivery that is given up. Queues the next attempt where it is soon; a later one is found by the sweeper. If the send fails the sweeper
 /// finds this one too, a little later.
 async fn follow_up(deps: &Deps, delivery: &Delivery, message: &DeliveryMessage) -> Result<(), Failure> {
+    if delivery.status == DeliveryStatus::Exhausted
+        && let Some(notice) = Notice::exhausted(delivery)
+    {
+        raise(deps, notice).await?;
+    }
     let Some(next_attempt_at) =
         delivery.next_attempt_at.filter(|_| delivery.status == DeliveryStatus::Retrying)
     else {

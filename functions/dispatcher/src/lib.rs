@@ -1,6 +1,7 @@
 //! Makes the attempts: one signed POST per message, recorded before anything else follows from it.
 //!
-//! For each message: find out whether its attempt is recorded already → load the endpoint → send → **record**
+//! For each message: find out whether its attempt is recorded already → load the endpoint → unless it is to be left in
+//! peace ([`breaker`]), in which case the delivery is parked in the due-index → send → **record**
 //! the attempt together with the time of the next one (one conditional write, which also puts the delivery into
 //! the due-index) → for a short delay, queue the next attempt.
 //!
@@ -10,10 +11,12 @@
 //! message at the same time are both sent. Delivery is at least once, with a `webhook-id` that does not change.
 
 mod attempt;
+mod breaker;
+mod raise;
 mod target;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::EndpointId;
+use domain::{EndpointId, Health};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
@@ -22,7 +25,7 @@ use relay::{AllowListError, Client, EgressPolicy, Limits};
 use store::Store;
 use target::Target;
 
-/// How long an endpoint's URL and secrets may be kept: a change takes effect within this time.
+/// How long an endpoint's URL, secrets and health may be kept: a change takes effect within this time.
 const TARGET_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct Deps {
     pub clock: Clock,
     pub entropy: Entropy,
     pub targets: Cache<EndpointId, Target>,
+    /// `None` for an endpoint that answers.
+    pub health: Cache<EndpointId, Option<Health>>,
 }
 
 impl Deps {
@@ -51,6 +56,7 @@ impl Deps {
             clock: Clock::system(),
             entropy: Entropy::system(),
             targets: Cache::new(Clock::system(), TARGET_MAX_AGE),
+            health: Cache::new(Clock::system(), TARGET_MAX_AGE),
         })
     }
 }

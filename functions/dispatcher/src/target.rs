@@ -1,7 +1,7 @@
 //! Where a delivery goes: the endpoint with its secrets opened.
 
-use crate::Deps;
-use domain::{Endpoint, EndpointId, EndpointStatus};
+use crate::{Deps, raise::raise};
+use domain::{DisabledReason, Endpoint, EndpointId, EndpointStatus, Notice};
 use platform::VaultError;
 use relay::OpenError;
 use std::sync::Arc;
@@ -40,8 +40,10 @@ async fn read(deps: &Deps, id: &EndpointId) -> Result<Target, TargetError> {
     Ok(Target::Reachable(Arc::new(target)))
 }
 
-/// The endpoint answered 410 Gone. A change by somebody else in between is read and disabled again.
-pub(crate) async fn disable(deps: &Deps, id: &EndpointId) -> Result<(), StoreError> {
+/// Nothing is sent to the endpoint any more. A change by somebody else in between is read and disabled again.
+///
+/// It is told before it is done: afterwards no attempt is made that could find the event missing.
+pub(crate) async fn disable(deps: &Deps, id: &EndpointId, reason: DisabledReason) -> Result<(), StoreError> {
     loop {
         let Some(Versioned { value: mut endpoint, revision }) =
             deps.store.config::<Endpoint>(id.as_str()).await?
@@ -51,12 +53,14 @@ pub(crate) async fn disable(deps: &Deps, id: &EndpointId) -> Result<(), StoreErr
         if endpoint.status == EndpointStatus::Disabled {
             return Ok(());
         }
+        let now = deps.clock.now();
+        raise(deps, Notice::disabled(id, endpoint.updated_at, reason, now)).await?;
         endpoint.status = EndpointStatus::Disabled;
-        endpoint.updated_at = deps.clock.now();
+        endpoint.updated_at = now;
         match deps.store.replace_config(&endpoint, revision).await {
             Ok(_) => {
                 deps.targets.remove(id);
-                tracing::warn!(endpoint = %id, "the endpoint answered 410 Gone and is disabled");
+                tracing::warn!(endpoint = %id, ?reason, "the endpoint is disabled");
                 return Ok(());
             }
             Err(StoreError::Conflict) => {}

@@ -6,8 +6,8 @@ use crate::secrets::EndpointSecretView;
 use axum::extract::State;
 use axum::response::Response;
 use domain::{
-    Conditions, CustomHeaders, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointStatus,
-    EventTypePattern, HeaderHint, RetrySchedule, Signing, SourceId, serde_time,
+    BreakerState, Conditions, CustomHeaders, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointStatus,
+    EventTypePattern, Health, HeaderHint, RetrySchedule, Signing, SourceId, serde_time, serde_time_option,
 };
 use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
 use jiff::Timestamp;
@@ -33,6 +33,7 @@ pub(crate) struct EndpointView {
     retry_schedule: RetrySchedule,
     timeout_seconds: u8,
     status: EndpointStatus,
+    health: HealthView,
     secrets: Vec<EndpointSecretView>,
     #[serde(with = "serde_time")]
     created_at: Timestamp,
@@ -50,8 +51,35 @@ struct CreatedEndpoint<'a> {
     secret: Option<&'a str>,
 }
 
-impl From<&Endpoint> for EndpointView {
-    fn from(endpoint: &Endpoint) -> Self {
+/// What the circuit breaker knows.
+#[derive(Debug, Serialize)]
+struct HealthView {
+    state: BreakerState,
+    consecutive_failures: u32,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    failing_since: Option<Timestamp>,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    next_probe_at: Option<Timestamp>,
+}
+
+impl HealthView {
+    fn new(health: Option<&Health>, now: Timestamp) -> Self {
+        Self {
+            state: health.map_or(BreakerState::Closed, |health| health.state(now)),
+            consecutive_failures: health.map_or(0, |health| health.consecutive_failures),
+            failing_since: health.map(|health| health.failing_since),
+            next_probe_at: health.and_then(|health| health.next_probe_at),
+        }
+    }
+}
+
+impl EndpointView {
+    /// `failing` is not stored with the endpoint: it is what its health amounts to, and ends with it.
+    fn new(endpoint: &Endpoint, health: Option<&Health>, now: Timestamp) -> Self {
+        let status = match endpoint.status {
+            EndpointStatus::Active if health.is_some_and(Health::is_failing) => EndpointStatus::Failing,
+            status => status,
+        };
         Self {
             id: endpoint.id.clone(),
             object: "endpoint",
@@ -66,7 +94,8 @@ impl From<&Endpoint> for EndpointView {
             headers: endpoint.headers.as_ref().map(|headers| headers.shown.clone()).unwrap_or_default(),
             retry_schedule: endpoint.schedule(),
             timeout_seconds: endpoint.timeout_seconds,
-            status: endpoint.status,
+            status,
+            health: HealthView::new(health, now),
             secrets: endpoint.secrets.iter().map(EndpointSecretView::from).collect(),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
@@ -81,7 +110,10 @@ pub(crate) async fn list(
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = deps.store.configs::<Endpoint>(&paging.request).await?;
-    let items = page.items.iter().map(|stored| EndpointView::from(&stored.value)).collect();
+    let health = deps.store.health_of(page.items.iter().map(|stored| &stored.value.id)).await?;
+    let now = deps.clock.now();
+    let view = |endpoint: &Endpoint| EndpointView::new(endpoint, health.get(&endpoint.id), now);
+    let items = page.items.iter().map(|stored| view(&stored.value)).collect();
     Ok(paging.list(Page { items, next: page.next }))
 }
 
@@ -93,7 +125,9 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     params.finish()?;
     let stored = deps.find_endpoint(&id).await?;
-    Ok(http::ok(&EndpointView::from(&stored.value), stored.revision, Some(&known)))
+    let health = deps.store.health(&id, true).await?;
+    let view = EndpointView::new(&stored.value, health.as_ref(), deps.clock.now());
+    Ok(http::ok_with(&view, stored.revision, health.as_ref().map(|_| &view.health), Some(&known)))
 }
 
 pub(crate) async fn create(
@@ -136,11 +170,11 @@ pub(crate) async fn create(
     };
     let revision = deps.store.create_config(&endpoint).await?;
     let secret = shown.as_ref().map(SecretText::expose);
-    let answer = CreatedEndpoint { endpoint: EndpointView::from(&endpoint), secret };
+    let answer = CreatedEndpoint { endpoint: EndpointView::new(&endpoint, None, now), secret };
     Ok(http::created(&answer, revision, &format!("/v1/endpoints/{}", endpoint.id)))
 }
 
-/// Its secrets stay; a failing endpoint that is set to `active` starts afresh.
+/// Its secrets stay; a failing endpoint starts afresh: its deliveries are tried again as they come up.
 pub(crate) async fn replace(
     State(deps): State<Deps>,
     Path(id): Path<EndpointId>,
@@ -174,8 +208,11 @@ pub(crate) async fn replace(
         created_at: stored.created_at,
         updated_at: deps.clock.now(),
     };
+    // First: without its replacement an endpoint that is counted afresh is soon found failing again, whereas an old
+    // count could disable the new one at its first failure.
+    deps.store.clear_health(&endpoint.id, None).await?;
     let revision = deps.store.replace_config(&endpoint, revision).await.map_err(|e| lost(e, &wanted))?;
-    Ok(http::ok(&EndpointView::from(&endpoint), revision, None))
+    Ok(http::ok(&EndpointView::new(&endpoint, None, endpoint.updated_at), revision, None))
 }
 
 /// Deliveries that still wait for it are canceled when their time comes.
@@ -191,6 +228,7 @@ pub(crate) async fn delete(
     let expected = wanted.expected(stored.revision);
     let deleted = deps.store.delete_config::<Endpoint>(id.as_str(), expected).await;
     if deleted.map_err(|error| lost(error, &wanted))? {
+        deps.store.clear_health(&id, None).await?;
         Ok(http::no_content())
     } else {
         Err(Problem::not_found())

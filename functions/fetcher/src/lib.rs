@@ -4,17 +4,20 @@
 //! EventsQueue with the webhook that it is about; or, if there is no good one, the next try to FetchesQueue; or make
 //! it a dead letter with its reason.
 //!
-//! **Guarantee:** a question ends as an answer, or as a dead letter that can be redriven; what follows from a message is
+//! **Guarantee:** a question ends as an answer, or as a dead letter that can be redriven, of which the consumer is told
+//! so that the event says `confirmation_failed`; what follows from a message is
 //! in a queue before the message is deleted. A crash in between asks twice, and the consumer drops the second answer.
 //! Nothing is written here, and a credential is sent to its provider alone: the addresses are `providers`' own.
 //!
-//! **Rate:** the messages of a batch are worked off one after the other, calls for one source at least [`SPACING`]
-//! apart, and two batches at most run side by side (`template.yaml`): at most 20 calls a second in all, below the
-//! limits of every provider that is asked (Stripe's, the lowest that is published, is 25 reads a second in a sandbox).
+//! **Rate:** the messages of a batch are worked off one after the other, a process's calls for one source at least
+//! [`SPACING`] apart, and two processes at most run side by side (`template.yaml`): at most 20 calls a second for one
+//! source, below the limits of every provider that is asked (Stripe's, the lowest that is published, is 25 reads a
+//! second in a sandbox).
 //!
 //! **Tries:** [`MAX_ATTEMPTS`], over about two hours ([`delay_after`]). Each of them is a message that this function
 //! sends to itself; Lambda takes a chain of 16 for a loop and stops it, so there are fewer.
 
+mod pace;
 mod question;
 mod schedule;
 mod source;
@@ -23,6 +26,7 @@ mod verdict;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::SourceId;
 use jiff::SignedDuration;
+pub use pace::Pace;
 use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
 use queue::Queue;
 use relay::{AllowListError, Client, EgressPolicy, Limits};
@@ -32,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 
-/// The least time between two calls for one source in one batch.
+/// The least time between two calls of a process for one source.
 pub const SPACING: Duration = Duration::from_millis(100);
 
 /// How long a source's credential may be kept. A refused one is read again at once, so a new one works at once.
@@ -54,7 +58,7 @@ pub struct Deps {
     pub dead_letters: Queue,
     pub clock: Clock,
     pub accounts: Cache<SourceId, Arc<Account>>,
-    pub spacing: Duration,
+    pub pace: Pace,
 }
 
 impl Deps {
@@ -71,7 +75,7 @@ impl Deps {
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_DLQ_URL")),
             clock: Clock::system(),
             accounts: Cache::new(Clock::system(), ACCOUNT_MAX_AGE),
-            spacing: SPACING,
+            pace: Pace::new(SPACING),
         })
     }
 }
@@ -83,11 +87,10 @@ pub fn limits() -> Limits {
 
 /// Handles one batch, message by message.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
-    let mut pace = question::Pace::new(deps.spacing);
     let mut dispositions = Vec::with_capacity(batch.records.len());
     for message in &batch.records {
         // Boxed: the futures of the AWS SDK are deep, and a compiler has its limits.
-        dispositions.push(Box::pin(question::handle(deps, &mut pace, message)).await);
+        dispositions.push(Box::pin(question::handle(deps, message)).await);
     }
     queue::respond(&deps.dead_letters, batch.records.into_iter().zip(dispositions)).await
 }

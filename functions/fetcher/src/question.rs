@@ -6,31 +6,13 @@ use crate::{Deps, MAX_ATTEMPTS, delay_after};
 use aws_lambda_events::sqs::SqsMessage;
 use domain::{Notification, SourceId};
 use providers::{ApiMethod, ApiRequest, Fetch, Verified};
-use queue::{Confirmation, Disposition, EventMessage, FetchMessage, Outgoing, QueueError};
+use queue::{
+    Confirmation, Disposition, EventMessage, FetchMessage, MAX_RECEIVE_COUNT, Outgoing, QueueError, Reply,
+    receive_count,
+};
 use relay::{ApiCall, ApiResponse, HeaderName, HeaderValue, Method, SendError, Url};
-use std::collections::HashMap;
 use std::error::Error;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
-
-/// Keeps the calls for one source apart.
-pub(crate) struct Pace {
-    spacing: Duration,
-    next: HashMap<SourceId, Instant>,
-}
-
-impl Pace {
-    pub(crate) fn new(spacing: Duration) -> Self {
-        Self { spacing, next: HashMap::new() }
-    }
-
-    async fn wait(&mut self, source: &SourceId) {
-        if let Some(next) = self.next.get(source) {
-            sleep_until(*next).await;
-        }
-        self.next.insert(source.clone(), Instant::now() + self.spacing);
-    }
-}
 
 /// Why nothing was asked, or what was answered is not in a queue yet.
 #[derive(Debug, thiserror::Error)]
@@ -59,17 +41,36 @@ impl Failure {
     }
 }
 
-pub(crate) async fn handle(deps: &Deps, pace: &mut Pace, message: &SqsMessage) -> Disposition {
-    match ask(deps, pace, message.body.as_deref().unwrap_or_default()).await {
-        Ok(disposition) => disposition,
+pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
+    let question = match Question::decode(message.body.as_deref().unwrap_or_default()) {
+        Ok(question) => question,
         Err(failure) => {
-            tracing::warn!(error = &failure as &dyn Error, "a provider's API could not be asked");
-            let reason = failure.to_string();
-            if failure.is_lasting() {
-                Disposition::DeadLetter { reason }
-            } else {
-                Disposition::Retry { reason }
-            }
+            tracing::warn!(error = &failure as &dyn Error, "a question to a provider's API can't be read");
+            return Disposition::DeadLetter { reason: failure.to_string() };
+        }
+    };
+    let FetchMessage { event, attempt, webhook } = &question.message;
+    let EventMessage { source, provider, .. } = webhook;
+    let disposition = ask(deps, &question).await.unwrap_or_else(|failure| {
+        let error = &failure as &dyn Error;
+        tracing::warn!(error, %event, %source, provider, attempt, "a provider's API could not be asked");
+        let reason = failure.to_string();
+        if failure.is_lasting() { Disposition::DeadLetter { reason } } else { Disposition::Retry { reason } }
+    });
+    let reason = match &disposition {
+        Disposition::DeadLetter { reason } => reason,
+        Disposition::Retry { reason } if receive_count(message) >= MAX_RECEIVE_COUNT => reason,
+        Disposition::Retry { .. } | Disposition::Done => return disposition,
+    };
+    tracing::warn!(%event, %source, provider, attempt, reason, "a provider's API gave no answer about an event");
+    // Before the dead letter is made: whoever sees the event learns that nobody is asking any more.
+    match answer(deps, &question, Reply::Unusable).await {
+        Ok(()) => disposition,
+        // The last of its tries makes it a dead letter all the same.
+        Err(error) => {
+            let error = &error as &dyn Error;
+            tracing::warn!(error, %event, %source, provider, attempt, "an event still seems to be asked about");
+            Disposition::Retry { reason: reason.clone() }
         }
     }
 }
@@ -99,32 +100,36 @@ impl Question {
     }
 }
 
-async fn ask(deps: &Deps, pace: &mut Pace, body: &str) -> Result<Disposition, Failure> {
-    let question = Question::decode(body)?;
+async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
     let (account, cached) = source::find(deps, question.source()).await?;
-    let (mut answered, mut verdict) = call(deps, pace, &question, &account).await?;
+    let (mut answered, mut verdict) = call(deps, question, &account).await?;
     if cached && matches!(verdict, Verdict::Refused { .. }) {
         let fresh = source::load(deps, question.source()).await?;
         if !fresh.has_same_credential(&account) {
-            (answered, verdict) = call(deps, pace, &question, &fresh).await?;
+            (answered, verdict) = call(deps, question, &fresh).await?;
         }
     }
-    let (event, attempt) = (&question.message.event, question.message.attempt);
+    let FetchMessage { event, attempt, webhook } = &question.message;
+    let EventMessage { source, provider, .. } = webhook;
     match verdict {
         Verdict::Told => {
-            let answer = answered.map(|response| response.body.to_vec()).ok();
-            confirm(deps, question.message, answer).await?;
+            let told = answered.map_or(Reply::Unusable, |response| Reply::Answer(response.body.to_vec()));
+            answer(deps, question, told).await?;
             Ok(Disposition::Done)
         }
         Verdict::Unknown => {
-            tracing::warn!(%event, "the provider does not know what an event names");
-            confirm(deps, question.message, None).await?;
+            tracing::warn!(
+                %event, %source, provider, attempt, "the provider does not know what an event names"
+            );
+            answer(deps, question, Reply::Unknown).await?;
             Ok(Disposition::Done)
         }
-        Verdict::Again { reason, after } => match delay_after(attempt, after) {
+        Verdict::Again { reason, after } => match delay_after(*attempt, after) {
             Some(delay) => {
-                tracing::info!(%event, attempt, reason, "a provider's API will be asked again");
-                again(deps, question.message, delay).await?;
+                tracing::info!(
+                    %event, %source, provider, attempt, reason, "a provider's API will be asked again"
+                );
+                again(deps, &question.message, delay).await?;
                 Ok(Disposition::Done)
             }
             None => {
@@ -138,14 +143,9 @@ async fn ask(deps: &Deps, pace: &mut Pace, body: &str) -> Result<Disposition, Fa
 
 type Answered = Result<ApiResponse, SendError>;
 
-async fn call(
-    deps: &Deps,
-    pace: &mut Pace,
-    question: &Question,
-    account: &Account,
-) -> Result<(Answered, Verdict), Failure> {
+async fn call(deps: &Deps, question: &Question, account: &Account) -> Result<(Answered, Verdict), Failure> {
     let call = api_call(question.fetch.request(account.credential())).ok_or(Failure::NotSendable)?;
-    pace.wait(question.source()).await;
+    deps.pace.wait(question.source()).await;
     // Boxed: the futures of the HTTP client are deep, and a compiler has its limits.
     let answered = Box::pin(deps.client.call(call)).await;
     let Question { message, verified, notification, fetch } = question;
@@ -169,16 +169,17 @@ fn api_call(request: ApiRequest) -> Option<ApiCall> {
     Some(ApiCall { method, url: Url::parse(&request.url).ok()?, headers, body: request.body.into() })
 }
 
-/// Sends the answer to the consumer, with the webhook that it is about.
-async fn confirm(deps: &Deps, message: FetchMessage, answer: Option<Vec<u8>>) -> Result<(), QueueError> {
-    let confirmation = Some(Confirmation { event: message.event, at: deps.clock.now(), answer });
-    let webhook = EventMessage { confirmation, ..message.webhook };
+/// Sends what came of the question to the consumer, with the webhook that it is about.
+async fn answer(deps: &Deps, question: &Question, reply: Reply) -> Result<(), QueueError> {
+    let FetchMessage { event, webhook, .. } = question.message.clone();
+    let confirmation = Some(Confirmation { event, at: deps.clock.now(), reply });
+    let webhook = EventMessage { confirmation, ..webhook };
     let group = webhook.source.to_string();
     deps.events.send(Outgoing { body: webhook.encode(), delay: Duration::ZERO, group }).await
 }
 
-async fn again(deps: &Deps, message: FetchMessage, delay: Duration) -> Result<(), QueueError> {
-    let message = FetchMessage { attempt: message.attempt + 1, ..message };
+async fn again(deps: &Deps, message: &FetchMessage, delay: Duration) -> Result<(), QueueError> {
+    let message = FetchMessage { attempt: message.attempt + 1, ..message.clone() };
     let group = message.webhook.source.to_string();
     deps.fetches.send(Outgoing { body: message.encode(), delay, group }).await
 }

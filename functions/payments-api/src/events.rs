@@ -60,7 +60,7 @@ struct Filter {
 impl Filter {
     fn matches(&self, event: &EventView) -> bool {
         self.event_type.is_none_or(|wanted| wanted == event.event_type)
-            && self.source.as_ref().is_none_or(|wanted| *wanted == event.source)
+            && (self.source.is_none() || self.source == event.source)
     }
 }
 

@@ -79,12 +79,13 @@ impl NewSource {
             status: SourceStatus::Active,
             api_credential: Some(self.api_credential),
         };
-        replacement.check(provider)
+        replacement.check(provider, false)
     }
 }
 
 impl SourceReplacement {
-    pub(crate) fn check(self, provider: &'static Provider) -> Result<Checked, Problem> {
+    /// `has_credential`: whether the source has one already, which stays unless the body says otherwise.
+    pub(crate) fn check(self, provider: &'static Provider, has_credential: bool) -> Result<Checked, Problem> {
         let mut checks = Checks::new();
         checks.label("/name", &self.name, MAX_NAME_CHARS);
         if let Some(secrets) = &self.secrets {
@@ -105,13 +106,7 @@ impl SourceReplacement {
                 checks.refuse(Checks::member("/settings", name), "is too long");
             }
         }
-        if let Some(Some(text)) = &self.api_credential {
-            if text.len() > MAX_CREDENTIAL_BYTES {
-                checks.refuse("/api_credential", "is too long");
-            } else if let Err(error) = provider.check_api_credential(text) {
-                checks.refuse("/api_credential", error);
-            }
-        }
+        self.check_credential(&mut checks, provider, has_credential);
         checks.finish()?;
         Ok(Checked {
             provider,
@@ -121,6 +116,28 @@ impl SourceReplacement {
             status: self.status,
             api_credential: self.api_credential.map(|given| given.map(SecretText::new)),
         })
+    }
+}
+
+impl SourceReplacement {
+    fn check_credential(&self, checks: &mut Checks, provider: &Provider, has_credential: bool) {
+        match &self.api_credential {
+            Some(Some(text)) if text.len() > MAX_CREDENTIAL_BYTES => {
+                checks.refuse("/api_credential", "is too long");
+            }
+            Some(Some(text)) => {
+                if let Err(error) = provider.check_api_credential(text) {
+                    checks.refuse("/api_credential", error);
+                }
+            }
+            // Every webhook would be refused, and the source look as if it worked.
+            left_out => {
+                let stays = left_out.is_none() && has_credential;
+                if !stays && provider.needs_api_credential(&self.settings) {
+                    checks.refuse("/api_credential", "is required: without it no webhook can be verified");
+                }
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod input;
+mod providers;
 mod quarantine;
 mod secrets;
 mod sources;
@@ -104,6 +105,8 @@ fn routes(deps: &Deps) -> Routes<Deps> {
         .get("/v1/sources/{id}/secrets", read, secrets::list)
         .post("/v1/sources/{id}/secrets", write, secrets::add)
         .delete("/v1/sources/{id}/secrets/{secret_id}", write, secrets::delete)
+        .get("/v1/providers", read, providers::list)
+        .get("/v1/providers/{id}", read, providers::get)
         .get("/v1/quarantine", read, quarantine::list)
         .post("/v1/quarantine/verify", write, quarantine::verify_all)
         .get("/v1/quarantine/{id}", read, quarantine::get)

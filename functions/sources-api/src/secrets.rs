@@ -6,7 +6,7 @@ use crate::input::{MAX_SECRETS, check_secret};
 use crate::sources::{lost, provider_of};
 use axum::extract::State;
 use axum::response::Response;
-use domain::{SealedSecret, SecretId, SourceId};
+use domain::{SealedSecret, SecretId, Source, SourceId};
 use http::{Checks, Code, IfMatch, Json, List, Params, Path, Problem, SecretView};
 use jiff::{SignedDuration, Timestamp};
 use platform::SecretText;
@@ -58,6 +58,11 @@ pub(crate) async fn add(
         let detail = format!("The source has {MAX_SECRETS} active secrets already: delete one first.");
         return Err(Problem::new(Code::Conflict, detail));
     }
+    if deps.has_secret(&source, &body.secret).await? {
+        let mut checks = Checks::new();
+        checks.refuse("/secret", "is an active secret of the source already");
+        checks.finish()?;
+    }
     expire(&mut source.secrets, until.unwrap_or(now + PREVIOUS_STAY));
     let secret = deps.seal(&source.id, &SecretText::new(body.secret), now).await?;
     let view = SecretView::from(&secret);
@@ -65,6 +70,20 @@ pub(crate) async fn add(
     source.updated_at = now;
     let revision = deps.store.replace_config(&source, revision).await.map_err(|e| lost(e, &wanted))?;
     Ok(http::created(&view, revision, &format!("/v1/sources/{id}/secrets/{}", view.id)))
+}
+
+impl Deps {
+    /// Given again, a secret would be there twice, and the one that is to expire would go on to count. Who asks may
+    /// change the source, and so learns nothing that he could not find out by signing a webhook.
+    async fn has_secret(&self, source: &Source, text: &str) -> Result<bool, Problem> {
+        for secret in &source.secrets {
+            let known = self.vault.open(source.id.as_str(), &secret.sealed).await?;
+            if known.expose() == text {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Those that would stay longer, or for ever.

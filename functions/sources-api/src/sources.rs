@@ -8,7 +8,7 @@ use domain::{SealedSecret, SecretId, Source, SourceId, SourceStatus, serde_time}
 use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem, SecretView};
 use jiff::Timestamp;
 use platform::SecretText;
-use providers::Provider;
+use providers::{Covers, Provider};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::{Page, StoreError, Versioned};
@@ -18,6 +18,10 @@ pub(crate) struct SourceView {
     id: SourceId,
     object: &'static str,
     provider: String,
+    /// Whether the provider's rules are not fully known.
+    experimental: bool,
+    /// What a genuine signature proves of its webhooks: where that is nothing, they move no money by themselves.
+    covers: Covers,
     name: String,
     status: SourceStatus,
     /// Where the provider is to send its webhooks.
@@ -98,7 +102,8 @@ pub(crate) async fn replace(
     let Versioned { value: mut source, revision } = deps.find_source(&id).await?;
     wanted.check(revision)?;
     let provider = provider_of(&source)?;
-    let Checked { name, secrets, settings, status, api_credential, provider: _ } = body.check(provider)?;
+    let Checked { name, secrets, settings, status, api_credential, provider: _ } =
+        body.check(provider, source.api_credential.is_some())?;
     let now = deps.clock.now();
     if let Some(secrets) = secrets {
         source.secrets = deps.seal_all(&source.id, secrets, now).await?;
@@ -144,10 +149,14 @@ pub(crate) fn provider_of(source: &Source) -> Result<&'static Provider, Problem>
 
 impl Deps {
     fn view(&self, source: &Source) -> SourceView {
+        // One that this release no longer has verifies nothing.
+        let provider = Provider::find(&source.provider);
         SourceView {
             id: source.id.clone(),
             object: "source",
             provider: source.provider.clone(),
+            experimental: provider.is_some_and(Provider::is_experimental),
+            covers: provider.map_or(Covers::None, |provider| provider.covers_with(&source.settings)),
             name: source.name.clone(),
             status: source.status,
             webhook_url: format!("{}/webhooks/{}", self.public_url, source.id),

@@ -126,13 +126,14 @@ async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
         return Ok(0);
     }
     let stored = deps.store.deliveries_by_id(due.iter().map(|due| &due.delivery)).await?;
-    let retrying: HashMap<&DeliveryId, &Delivery> = stored
+    // Pending ones were parked before their first attempt.
+    let waiting: HashMap<&DeliveryId, &Delivery> = stored
         .iter()
         .map(|stored| (&stored.delivery.id, &stored.delivery))
-        .filter(|(_, delivery)| delivery.status == DeliveryStatus::Retrying)
+        .filter(|(_, delivery)| matches!(delivery.status, DeliveryStatus::Retrying | DeliveryStatus::Pending))
         .collect();
     let messages: Vec<Outgoing> =
-        due.iter().filter_map(|due| retrying.get(&due.delivery)).map(|d| next(d)).collect();
+        due.iter().filter_map(|due| waiting.get(&due.delivery)).map(|d| next(d)).collect();
     let queued = messages.len();
     deps.deliveries.send_all(messages).await?;
     let again_at = deps.clock.now() + AGAIN_AFTER;

@@ -19,6 +19,7 @@
 //! | genuine, but SQS does not answer | 503 | `unavailable` | `queue_unavailable` | |
 //! | anything while the table or KMS does not answer | 503 | `unavailable` | `source_unavailable`, without a provider | |
 //! | `GET`, for a provider that asks nothing | 405 | `method_not_allowed` | `method_not_allowed` | |
+//! | any other method, which the gateway routes nowhere | 405 | `method_not_allowed` | | |
 
 use axum::Router;
 use axum::body::Body;

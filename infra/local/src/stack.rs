@@ -28,7 +28,7 @@ const DELIVERIES_DLQ: &str = "deliveries-dlq";
 const FETCHES_QUEUE: &str = "fetches";
 const FETCHES_DLQ: &str = "fetches-dlq";
 
-/// Seconds; as in the template.
+/// Seconds; as in the template, but for its batching window, of which there is none here.
 const EVENTS_VISIBILITY_SECONDS: &str = "180";
 const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
 const FETCHES_VISIBILITY_SECONDS: &str = "360";
@@ -158,6 +158,7 @@ impl Stack {
             clock: clock.clone(),
             entropy: entropy.clone(),
             targets: Cache::new(clock.clone(), config_max_age),
+            health: Cache::new(clock.clone(), config_max_age),
         };
         let fetcher = fetcher::Deps {
             store: store.clone(),
@@ -168,7 +169,7 @@ impl Stack {
             dead_letters: queue(FETCHES_DLQ),
             clock: clock.clone(),
             accounts: Cache::new(clock.clone(), config_max_age),
-            spacing: fetcher::SPACING,
+            pace: fetcher::Pace::new(fetcher::SPACING),
         };
         let sweeper =
             sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };

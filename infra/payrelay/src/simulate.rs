@@ -25,8 +25,9 @@ pub(crate) struct Simulate {
     /// The source's webhook URL, which some providers sign.
     #[arg(long, required_unless_present_any = ["list", "source"])]
     url: Option<Url>,
-    /// The source's secret.
-    #[arg(long, env = "PAYRELAY_SOURCE_SECRET", hide_env_values = true)]
+    /// The source's secret. Absent or empty: that of the variable PAYRELAY_SOURCE_SECRET, but for `--source`, whose
+    /// new source has nothing to do with the one before.
+    #[arg(long)]
     secret: Option<SecretArgument>,
     /// A setting of the source, if it has another value than `--source` prints.
     #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
@@ -81,13 +82,14 @@ impl Simulate {
         if self.list {
             return list(lines);
         }
-        let simulator = self.simulator()?;
+        let simulator = self.simulator(&platform::Settings::from_environment())?;
         if self.source {
             return Ok(writeln!(lines, "{}", source(&simulator))?);
         }
         let url = self.url.as_ref().context("the source's webhook URL is missing")?;
         let clock = Clock::system();
         let sender = Client::new(loopback_egress(), Limits::default());
+        let (mut sent, mut refused) = (0_usize, 0_usize);
         for message in self.messages(&simulator, clock.now()) {
             let webhook = simulator.sign(&message, url.as_str(), clock.now())?;
             let address = Url::parse(&webhook.address(url.as_str()))?;
@@ -96,25 +98,38 @@ impl Simulate {
                 continue;
             }
             let status = send(&sender, &webhook, address).await?;
+            sent += 1;
+            refused += usize::from(!(200..300).contains(&status));
             let event = message.event(&simulator);
             let attempt = message.tries_before() + 1;
             writeln!(lines, "{}", json!({ "event": event, "attempt": attempt, "status": status }))?;
         }
+        if refused > 0 {
+            bail!("{refused} of {sent} webhooks were refused");
+        }
         Ok(())
     }
 
-    fn simulator(&self) -> Result<Simulator> {
+    fn simulator(&self, environment: &platform::Settings) -> Result<Simulator> {
         let id = self.provider.as_deref().unwrap_or_default();
         let simulator = Simulator::new(id, Entropy::system().bytes());
         let simulator = simulator
             .with_context(|| format!("there is no provider `{id}`; `payrelay simulate --list` names all"))?;
-        if !self.source && self.secret.is_none() && simulator.secret().is_some() {
+        let given = self.secret.as_ref().map(|secret| secret.0.clone()).filter(|text| !text.is_empty());
+        let secret = match given {
+            None if !self.source => environment.optional("PAYRELAY_SOURCE_SECRET"),
+            given => given,
+        };
+        if !self.source && secret.is_none() && simulator.secret().is_some() {
             bail!(
-                "the source's secret is missing (--secret); `--source` prints what a new source is created with"
+                "the source's secret is missing (--secret or PAYRELAY_SOURCE_SECRET); `--source` prints what a new \
+                 source is created with"
             );
         }
         let settings: Settings = self.settings.iter().cloned().collect();
-        Ok(simulator.with(self.secret.clone().map(|secret| secret.0), settings))
+        // A provider without secrets has none, whatever is left over from another.
+        let secret = secret.filter(|_| simulator.secret().is_some());
+        Ok(simulator.with(secret, settings))
     }
 
     /// In the order of sending. Their stories end now, so that nothing they tell lies in the future.
@@ -150,9 +165,14 @@ fn list(lines: &mut impl Write) -> Result<()> {
 fn source(simulator: &Simulator) -> Value {
     let secrets: Vec<&str> = simulator.secret().into_iter().collect();
     let provider = simulator.provider().id();
-    json!({
+    let mut body = json!({
         "provider": provider, "name": format!("simulated {provider}"), "secrets": secrets, "settings": simulator.settings(),
-    })
+    });
+    // Its form, to be filled in: we can't make up what the provider's API would know.
+    if simulator.provider().needs_api_credential(simulator.settings()) {
+        body["api_credential"] = json!("client_id:secret");
+    }
+    body
 }
 
 fn printed(webhook: &Webhook, address: &Url, event: &str) -> Value {

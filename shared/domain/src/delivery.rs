@@ -99,7 +99,8 @@ pub enum FailureKind {
     /// The name resolved to an address that deliveries must not reach.
     BlockedAddress,
     InvalidUrl,
+    /// The answer's header, that is: of a body only the beginning is read.
     ResponseTooLarge,
-    /// The answer was not HTTP.
+    /// The answer broke the rules of HTTP; over HTTP/2 perhaps by a header a little too large.
     Protocol,
 }

@@ -1,7 +1,7 @@
 //! Events: verified notifications as they are kept and shown.
 
 use crate::{
-    EndpointId, EventId, Notification, PaymentId, SecretId, SourceId, Transition, serde_time,
+    EndpointId, EventId, Notice, Notification, PaymentId, SecretId, SourceId, Transition, serde_time,
     serde_time_option,
 };
 use jiff::Timestamp;
@@ -41,6 +41,7 @@ event_types! {
     PaymentCanceled "payment.canceled" "The payment or its authorisation was canceled.",
     PaymentExpired "payment.expired" "The payment or its authorisation ran out of time.",
     PaymentFailed "payment.failed" "The payment, or a capture of it, failed.",
+    PaymentUnverified "payment.unverified" "Something was said about a payment that nothing proves; it moved no money. Ask the provider.",
     PaymentConflicted "payment.conflicted" "Facts about the payment contradict each other.",
     PaymentDoubleLossRisk "payment.double_loss_risk" "A disputed payment is also being refunded.",
     RefundPending "refund.pending" "A refund was requested.",
@@ -71,6 +72,30 @@ impl EventType {
                 | Self::PaymentDoubleLossRisk
                 | Self::EndpointTest
                 | Self::EndpointFailing
+                | Self::EndpointDisabled
+                | Self::EndpointRecovered
+                | Self::DeliveryExhausted
+                | Self::SourceSilent
+        )
+    }
+}
+
+impl EventType {
+    /// The type of an event that claims to be of this one while nothing proves it: whoever acts on types alone must not
+    /// take a claim for money. What claims nothing about a payment stays what it is.
+    #[must_use]
+    pub fn unproven(self) -> Self {
+        match self {
+            Self::SourceTest | Self::ProviderOther => self,
+            _ => Self::PaymentUnverified,
+        }
+    }
+
+    /// Whether it is operational: about our own work, and neither a source nor a payment.
+    pub fn is_notice(self) -> bool {
+        matches!(
+            self,
+            Self::EndpointFailing
                 | Self::EndpointDisabled
                 | Self::EndpointRecovered
                 | Self::DeliveryExhausted
@@ -126,6 +151,11 @@ pub enum IgnoredReason {
     NotAPayment,
     /// Nothing proves what it says; the provider's API is being asked.
     AwaitingConfirmation,
+    /// Nothing proves what it says, and the provider's API was not asked: the source had no credential for it.
+    NoCredential,
+    /// The provider's API was asked and gave no answer that could be used. The question is a dead letter, and can be
+    /// asked again from there.
+    ConfirmationFailed,
     /// The provider's API does not know what it names.
     UnknownToProvider,
     /// Only the provider's API told which payment it is about, and ids rest on that: it is recorded with its payment
@@ -138,7 +168,9 @@ pub enum IgnoredReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     pub id: EventId,
-    pub source: SourceId,
+    /// Absent for what is not about a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceId>,
     pub provider: String,
     pub event_type: EventType,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,10 +188,21 @@ pub struct Event {
     /// What it did to its payment; absent for events that are not about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<Transition>,
-    /// Why it changes nothing as long as the provider's API has not confirmed it; absent for all other events.
+    /// Why the provider's API has not confirmed what could be asked of it; absent for all other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unconfirmed: Option<IgnoredReason>,
+    /// What it is about, if it is operational.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
     /// The endpoints that it was matched to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointId>,
+}
+
+impl Event {
+    /// Whether it is kept from receivers: what nothing proves is not relayed while its truth may still be told by the
+    /// provider's API, or once that has denied it. What nobody asks about is relayed as what it is, a claim.
+    pub fn is_withheld(&self) -> bool {
+        self.unconfirmed.is_some_and(|reason| reason != IgnoredReason::NoCredential)
+    }
 }

@@ -6,7 +6,7 @@
 //! A payment, its events and their deliveries share the first 16 characters, the **partition**: one DynamoDB
 //! item collection per payment, found from any of the three ids without an index.
 
-use crate::Notification;
+use crate::{EventType, Notification};
 use data_encoding::BASE32_DNSSEC as BASE32HEX_LOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -162,16 +162,29 @@ impl EventId {
         Self(derived(Self::PREFIX, partition(&self.0), &hash("conflict", &[&self.0, digest])))
     }
 
-    /// Whether this is the id of `notification`, under its dedupe key or as one that contradicts an earlier one there.
+    /// The id of a notification under this id's dedupe key that nothing proves: by its content (`digest`), so that it
+    /// neither takes the id of a genuine one nor contradicts it.
+    pub fn derive_unproven(&self, digest: &str) -> Self {
+        Self(derived(Self::PREFIX, partition(&self.0), &hash("unproven", &[&self.0, digest])))
+    }
+
+    /// Whether this is the id of `notification`: under its dedupe key, as one that contradicts an earlier one there, or
+    /// as one that nothing proves.
     pub fn is_of(&self, source: &SourceId, notification: &Notification) -> bool {
         let payment = notification.provider_payment_id.as_deref().map(|id| PaymentId::derive(source, id));
         let id = Self::derive(source, payment.as_ref(), &notification.dedupe_key);
-        *self == id || *self == id.derive_conflicting(&notification.digest())
+        let digest = notification.digest();
+        *self == id || *self == id.derive_conflicting(&digest) || *self == id.derive_unproven(&digest)
     }
 
     /// The id of an event that we raise ourselves because of this one.
     pub fn derive_raised(&self, event_type: &str) -> Self {
         Self(derived(Self::PREFIX, partition(&self.0), &hash("raised", &[&self.0, event_type])))
+    }
+
+    /// The id of an operational event about an endpoint. `key` tells it from others of its type.
+    pub fn derive_notice(endpoint: &EndpointId, event_type: EventType, key: &str) -> Self {
+        Self::in_partition(None, &hash("notice", &[endpoint.as_str(), event_type.as_str(), key]))
     }
 
     fn in_partition(payment: Option<&PaymentId>, digest: &[u8; 32]) -> Self {

@@ -11,9 +11,11 @@ mod derived;
 mod endpoint;
 mod event;
 mod filter;
+mod health;
 mod ids;
 mod ledger;
 mod money;
+mod notice;
 mod notification;
 mod payload;
 mod payment;
@@ -36,17 +38,19 @@ pub use endpoint::{
 };
 pub use event::{Effect, Event, EventType, IgnoredReason, VerifiedBy};
 pub use filter::{EventTypePattern, InvalidPattern};
+pub use health::{BreakerState, Consequence, Health};
 pub use ids::{
     ApiKeyId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, QuarantineId, ReplayId, SecretId,
     SourceId, TestId,
 };
 pub use ledger::{Dispute, Ledger, Operation};
 pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
+pub use notice::{DisabledReason, Notice};
 pub use notification::{
     DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
 pub use payload::BodyFormat;
-pub use payment::{Arrival, OutboxEntry, Payment, Transition};
+pub use payment::{Arrival, OutboxEntry, Payment, ToldOtherwise, Transition};
 pub use register::Register;
 pub use replay::{
     Pace, Replay, ReplayFailure, ReplayFilter, ReplayRange, ReplayStatus, ReplayedStatus, is_replayable,

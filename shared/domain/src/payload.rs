@@ -4,8 +4,8 @@
 //! attempt and at the last, whoever builds them.
 
 use crate::{
-    EndpointId, Event, EventId, EventType, PaymentId, SourceId, StandardPayload, TestId, serde_time,
-    view::StandardData, xml,
+    DeliveryId, EndpointId, Event, EventId, EventType, PaymentId, SourceId, StandardPayload, TestId,
+    serde_time, view::StandardData, xml,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,11 @@ impl<'a> From<&'a Event> for CloudEvent<'a, StandardData> {
         Self {
             specversion: "1.0",
             id: event.id.as_str(),
-            source: format!("/v1/sources/{}", event.source),
+            source: match (&event.source, &event.notice) {
+                (Some(source), _) => format!("/v1/sources/{source}"),
+                (None, Some(notice)) => format!("/v1/endpoints/{}", notice.endpoint),
+                (None, None) => "/v1".to_owned(),
+            },
             event_type: format!("{CLOUDEVENTS_TYPE_PREFIX}{event_type}"),
             subject: event.payment.as_ref(),
             time: timestamp,
@@ -142,11 +146,17 @@ impl<'a> From<&'a Event> for CloudEvent<'a, StandardData> {
 #[derive(Debug, Clone, Serialize)]
 struct ThinData {
     event: EventId,
-    source: SourceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SourceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment: Option<PaymentId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state_version: Option<u64>,
+    /// Of an operational event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<EndpointId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryId>,
 }
 
 impl From<&Event> for Payload<ThinData> {
@@ -159,6 +169,8 @@ impl From<&Event> for Payload<ThinData> {
                 source: event.source.clone(),
                 payment: event.payment.clone(),
                 state_version: event.transition.as_ref().map(|transition| transition.state_version),
+                endpoint: event.notice.as_ref().map(|notice| notice.endpoint.clone()),
+                delivery: event.notice.as_ref().and_then(|notice| notice.delivery.clone()),
             },
         }
     }

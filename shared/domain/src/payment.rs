@@ -49,9 +49,17 @@ pub struct OutboxEntry {
     pub event: EventId,
     /// What the event said; see [`Notification::digest`].
     pub digest: String,
+    /// What the provider's API told about it, likewise; absent where nobody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
     pub arrival: Arrival,
     pub transition: Transition,
 }
+
+/// See [`Payment::confirm`]. It passes once the first answer's event is committed: this one is then late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another answer of the provider's API about the event is being recorded")]
+pub struct ToldOtherwise;
 
 /// What one event did to its payment. The causing event and this are all that a notification is built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +139,7 @@ impl Payment {
         let entry = OutboxEntry {
             event: event.clone(),
             digest: notification.digest(),
+            told: None,
             arrival: arrival.clone(),
             transition: self.settle(&known, arrival),
         };
@@ -142,15 +151,28 @@ impl Payment {
     /// the notification as it came, by which a repeat of it is known. A repeat gives what was recorded, as above.
     ///
     /// The API tells the payment's state as it is: with it, all that was said without proof before is settled.
+    ///
+    /// # Errors
+    /// [`ToldOtherwise`] as long as an answer that said something else waits in the outbox: an event tells one of them,
+    /// and that has to be the one whose transition is recorded.
     pub fn confirm(
         &mut self,
         event: &EventId,
         digest: &str,
         told: &Notification,
         arrival: &Arrival,
-    ) -> OutboxEntry {
-        if let Some(entry) = self.outbox.iter().find(|entry| &entry.event == event) {
-            return entry.clone();
+    ) -> Result<OutboxEntry, ToldOtherwise> {
+        let told_digest = Some(told.digest());
+        if let Some(place) = self.outbox.iter().position(|entry| &entry.event == event) {
+            let entry = &self.outbox[place];
+            if entry.told == told_digest {
+                return Ok(entry.clone());
+            }
+            if entry.told.is_some() {
+                return Err(ToldOtherwise);
+            }
+            // It was recorded without proof, before there was a credential.
+            self.outbox.remove(place);
         }
         let known = self.ledger.clone();
         self.ledger.apply(event, told);
@@ -158,11 +180,12 @@ impl Payment {
         let entry = OutboxEntry {
             event: event.clone(),
             digest: digest.to_owned(),
+            told: told_digest,
             arrival: arrival.clone(),
             transition: self.settle(&known, arrival),
         };
         self.outbox.push(entry.clone());
-        entry
+        Ok(entry)
     }
 
     /// What the ledger has become since it was `known`.

@@ -82,7 +82,8 @@ impl ReplayRange {
     pub fn wants(&self, endpoint: &Endpoint, event: &Event) -> bool {
         (self.event_types.is_empty()
             || self.event_types.iter().any(|wanted| wanted.matches(event.event_type)))
-            && (self.sources.is_empty() || self.sources.contains(&event.source))
+            && (self.sources.is_empty()
+                || event.source.as_ref().is_some_and(|source| self.sources.contains(source)))
             && is_replayable(event)
             && endpoint.wants(&Candidate::event(event))
     }
@@ -100,9 +101,9 @@ impl ReplayRange {
     }
 }
 
-/// What nothing proves was never relayed, and no replay is a way around that.
+/// What was withheld from receivers was never relayed, and no replay is a way around that.
 pub fn is_replayable(event: &Event) -> bool {
-    event.unconfirmed.is_none()
+    !event.is_withheld()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ pub struct Candidate<'a> {
 /// Whether one part of an endpoint's filter holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// `status`, `event_types`, `sources`, `format`, or `conditions/` and the path.
+    /// `status`, `event_types`, `sources`, `notice`, `format`, or `conditions/` and the path.
     pub part: String,
     pub holds: bool,
     pub detail: String,
@@ -29,7 +29,7 @@ impl<'a> Candidate<'a> {
     pub fn event(event: &'a Event) -> Self {
         Self {
             event_type: Some(event.event_type),
-            source: Some(event.source.clone()),
+            source: event.source.clone(),
             payload: OnceCell::new(),
             event: Some(event),
         }
@@ -61,6 +61,7 @@ impl Endpoint {
         self.is_open()
             && self.wants_type(candidate)
             && self.wants_source(candidate)
+            && !self.is_subject_of(candidate)
             && self.has_body_for(candidate)
             && (self.conditions.is_empty() || self.conditions.hold(candidate.document()))
     }
@@ -90,6 +91,11 @@ impl Endpoint {
                 },
             },
         ];
+        if self.is_subject_of(candidate) {
+            let detail =
+                "the event is about this endpoint, which can't be told of its own trouble".to_owned();
+            reasons.push(Reason { part: "notice".to_owned(), holds: false, detail });
+        }
         if self.format == EndpointFormat::Raw {
             let holds = self.has_body_for(candidate);
             let detail = said(
@@ -120,6 +126,13 @@ impl Endpoint {
     fn wants_source(&self, candidate: &Candidate<'_>) -> bool {
         self.sources.is_empty()
             || candidate.source.as_ref().is_some_and(|source| self.sources.contains(source))
+    }
+
+    fn is_subject_of(&self, candidate: &Candidate<'_>) -> bool {
+        candidate
+            .event
+            .and_then(|event| event.notice.as_ref())
+            .is_some_and(|notice| notice.endpoint == self.id)
     }
 
     /// What we raise ourselves came in no request that a `raw` delivery could pass on. Such an event is not for

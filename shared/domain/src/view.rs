@@ -3,8 +3,8 @@
 
 use crate::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, Derived, DisputeStage, Effect, EndpointId, Event, EventId,
-    EventType, FormerFields, IgnoredReason, Ledger, OperationKind, OperationState, Payment, PaymentId,
-    SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
+    EventType, FormerFields, IgnoredReason, Ledger, Notice, OperationKind, OperationState, Payment,
+    PaymentId, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -43,7 +43,8 @@ pub struct OperationView {
 pub struct EventView {
     pub id: EventId,
     pub object: &'static str,
-    pub source: SourceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceId>,
     pub provider: String,
     #[serde(rename = "type")]
     pub event_type: EventType,
@@ -52,6 +53,10 @@ pub struct EventView {
     pub provider_event_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentId>,
+    /// The provider's id of the payment, as the notification names it: there also where no payment is recorded, so
+    /// that it can be looked up at the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_payment_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +67,9 @@ pub struct EventView {
     pub received_at: Timestamp,
     #[serde(with = "serde_time")]
     pub created_at: Timestamp,
-    pub verified_by: VerifiedBy,
+    /// Absent for what came from no source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified_by: Option<VerifiedBy>,
     #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +79,9 @@ pub struct EventView {
     pub reason: Option<IgnoredReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_version: Option<u64>,
+    /// What an operational event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -133,8 +143,10 @@ impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
         let notification = &event.notification;
         let (effect, reason) = match (&event.transition, event.unconfirmed) {
-            (Some(transition), _) => (transition.effect, transition.reason),
+            (Some(transition), unconfirmed) => (transition.effect, transition.reason.or(unconfirmed)),
             (None, Some(reason)) => (Effect::Unverified, Some(reason)),
+            // A claim about a payment that it does not name.
+            (None, None) if event.event_type == EventType::PaymentUnverified => (Effect::Unverified, None),
             (None, None) => (Effect::Ignored, Some(IgnoredReason::NotAPayment)),
         };
         Self {
@@ -146,17 +158,19 @@ impl From<&Event> for EventView {
             provider_type: notification.provider_type.clone(),
             provider_event_id: notification.provider_event_id.clone(),
             payment: event.payment.clone(),
+            provider_payment_id: notification.provider_payment_id.clone(),
             amount: notification.amount,
             currency: notification.currency.as_ref().map(ToString::to_string),
             occurred_at: notification.occurred_at,
             received_at: event.received_at,
             created_at: event.received_at,
-            verified_by: event.verified_by,
+            verified_by: event.source.is_some().then_some(event.verified_by),
             confirmed_at: event.confirmed_at,
             secret: event.secret.clone(),
             effect,
             reason,
             state_version: event.transition.as_ref().map(|transition| transition.state_version),
+            notice: event.notice.clone(),
         }
     }
 }
@@ -180,11 +194,11 @@ impl From<&Delivery> for DeliveryView {
 impl From<&Event> for StandardPayload {
     /// A pure function of the stored event: the same bytes at the first attempt and at the last.
     fn from(event: &Event) -> Self {
-        let payment =
-            event.transition.as_ref().zip(event.payment.as_ref()).map(|(transition, id)| PaymentView {
+        let payment = event.transition.as_ref().zip(event.payment.as_ref()).zip(event.source.as_ref()).map(
+            |((transition, id), source)| PaymentView {
                 id: id.clone(),
                 object: "payment",
-                source: event.source.clone(),
+                source: source.clone(),
                 provider: event.provider.clone(),
                 provider_payment_id: event.notification.provider_payment_id.clone().unwrap_or_default(),
                 derived: transition.after.derive(),
@@ -192,7 +206,8 @@ impl From<&Event> for StandardPayload {
                 created_at: transition.created_at,
                 updated_at: transition.updated_at,
                 operations: operations(&transition.after),
-            });
+            },
+        );
         let previous = event.transition.as_ref().map(|transition| transition.previous.clone());
         Self {
             event_type: event.event_type,

@@ -1,13 +1,15 @@
 //! Answers that are not problems.
 
 use crate::IfNoneMatch;
-use crate::etag::etag;
+use crate::etag::{etag, etag_of_variant};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use domain::{SealedSecret, SecretId, serde_time, serde_time_option};
 use jiff::Timestamp;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
@@ -55,6 +57,23 @@ pub fn ok<T: Serialize>(object: &T, revision: u64, known: Option<&IfNoneMatch>) 
         json(StatusCode::OK, object)
     };
     response.headers_mut().insert(header::ETAG, etag(revision));
+    response
+}
+
+/// As [`ok`], for an object that shows more than what has this revision: `more`, if there is any.
+pub fn ok_with<T: Serialize>(
+    object: &T,
+    revision: u64,
+    more: Option<&impl Serialize>,
+    known: Option<&IfNoneMatch>,
+) -> Response {
+    let Some(more) = more else { return ok(object, revision, known) };
+    let digest = Sha256::digest(serde_json::to_vec(more).expect("plain data serialises"));
+    let tag = etag_of_variant(revision, &HEXLOWER.encode(&digest[..4]));
+    let is_known = known.is_some_and(|known| tag.to_str().is_ok_and(|tag| known.has_tag(tag)));
+    let mut response =
+        if is_known { StatusCode::NOT_MODIFIED.into_response() } else { json(StatusCode::OK, object) };
+    response.headers_mut().insert(header::ETAG, tag);
     response
 }
 

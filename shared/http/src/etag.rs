@@ -9,6 +9,12 @@ pub(crate) fn etag(revision: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{revision}\"")).expect("digits in quotes are a header value")
 }
 
+/// Of an answer that shows more than the object with its revision: `variant` tells its states apart. Clients that
+/// name it in `If-Match` mean the revision alone.
+pub(crate) fn etag_of_variant(revision: u64, variant: &str) -> HeaderValue {
+    HeaderValue::from_str(&format!("\"{revision}-{variant}\"")).expect("digits in quotes are a header value")
+}
+
 /// `If-None-Match`: the revisions that the client has.
 #[derive(Debug, Clone)]
 pub struct IfNoneMatch(Vec<String>);
@@ -16,7 +22,10 @@ pub struct IfNoneMatch(Vec<String>);
 impl IfNoneMatch {
     /// Compares weakly, as the RFC wants it: `W/"3"` is `"3"`. A cache on the way may have weakened it.
     pub fn has(&self, revision: u64) -> bool {
-        let current = format!("\"{revision}\"");
+        self.has_tag(&format!("\"{revision}\""))
+    }
+
+    pub(crate) fn has_tag(&self, current: &str) -> bool {
         self.0.iter().any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == current)
     }
 }
@@ -30,7 +39,9 @@ impl IfMatch {
     /// `precondition_failed` if the client means another revision.
     pub fn check(&self, revision: u64) -> Result<(), Problem> {
         let current = format!("\"{revision}\"");
-        if self.0.is_empty() || self.0.iter().any(|tag| tag == "*" || *tag == current) {
+        let variants = format!("\"{revision}-");
+        let is_meant = |tag: &String| tag == "*" || *tag == current || tag.starts_with(&variants);
+        if self.0.is_empty() || self.0.iter().any(is_meant) {
             Ok(())
         } else {
             Err(self.failed())
@@ -107,6 +118,8 @@ mod tests {
         let check =
             |value: &'static str, revision| IfMatch(headers(header::IF_MATCH, value)).check(revision).is_ok();
         assert!(check("\"3\"", 3));
+        assert!(check("\"3-0000002a\"", 3), "whatever else the answer showed");
+        assert!(!check("\"30-0000002a\"", 3));
         assert!(check("*", 3));
         assert!(!check("W/\"3\"", 3));
         assert!(!check("\"2\"", 3));

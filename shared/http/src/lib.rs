@@ -21,7 +21,7 @@ mod problem;
 mod routes;
 mod walk;
 
-pub use answer::{List, SecretView, created, json, no_content, ok};
+pub use answer::{List, SecretView, created, json, no_content, ok, ok_with};
 pub use auth::{Authenticator, NewKey};
 pub use body::{Json, MAX_BODY_BYTES};
 pub use checks::Checks;

@@ -51,6 +51,7 @@ pub struct Parts {
 pub struct Intake {
     parts: Parts,
     sources: Cache<SourceId, Arc<LoadedSource>>,
+    source_max_age: SignedDuration,
     reloads: Cache<SourceId, ()>,
     answers: Answers,
     fetches: FetchLimits,
@@ -66,6 +67,7 @@ impl Intake {
         let clock = &parts.clock;
         Self {
             sources: Cache::new(clock.clone(), source_max_age),
+            source_max_age,
             reloads: Cache::new(clock.clone(), RELOAD_INTERVAL),
             answers: Answers::new(clock),
             fetches: FetchLimits::new(clock),

@@ -21,7 +21,7 @@ mod signing;
 mod words;
 
 use crate::provider::{InvalidSecret, InvalidSetting, Settings, check_key, check_text};
-use crate::{Malformed, Provider, Rejection, Request, Secret, Verified, verify};
+use crate::{Covers, Malformed, Provider, Rejection, Request, Secret, Verified, verify};
 use domain::Notification;
 use jiff::Timestamp;
 use reading::Reading;
@@ -57,6 +57,11 @@ pub(crate) fn check(settings: &Settings) -> Vec<InvalidSetting> {
     let mut refused = Signing::of(settings).err().unwrap_or_default();
     refused.extend(Reading::of(settings).err().unwrap_or_default());
     refused
+}
+
+/// What a genuine signature proves by what the settings say; nothing where they can't be read.
+pub(crate) fn covers(settings: &Settings) -> Covers {
+    Signing::of(settings).map_or(Covers::None, |signing| signing.covers())
 }
 
 /// Whether `text` is a secret for what the settings say. Nothing is said of it where they are wrong themselves.

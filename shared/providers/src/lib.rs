@@ -26,7 +26,7 @@ mod verify;
 
 pub use api::{ApiAnswer, ApiMethod, ApiRequest};
 pub use evidence::{Evidence, Needed, Outcome, Roots};
-pub use fetch::{Fetch, FetchError, Fetched, InvalidCredential};
+pub use fetch::{CredentialUse, Fetch, FetchError, Fetched, InvalidCredential, Needs};
 pub use normalise::{Expressed, Expresses, Malformed};
 pub use provider::{Accepted, InvalidSecret, InvalidSetting, Provider, Setting, SettingValues, Settings};
 pub use request::{Request, Secret};

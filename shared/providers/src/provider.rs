@@ -2,7 +2,7 @@
 
 use crate::normalise::Normalise;
 use crate::scheme::{
-    Algorithm, Covers, Encoding, Key, KeyEncoding, KeyPrefix, PublicKey, Scheme, Schemes, Signature,
+    Algorithm, Covers, Encoding, Key, KeyEncoding, KeyPrefix, Part, PublicKey, Scheme, Schemes, Signature,
     SignaturePrefix,
 };
 use crate::verify::Verdict;
@@ -61,6 +61,13 @@ pub enum SettingValues {
     OneOf(&'static [&'static str]),
     /// Any text that is not empty.
     Text,
+    /// An absolute address, http or https: what the provider signs, which some write with another host or port.
+    HttpUrl,
+    /// The path of an address, from its first `/`.
+    Path,
+    /// Letters and digits of ASCII, and `-`.
+    Id,
+    Digits,
     /// A currency with an exponent in ISO 4217.
     Currency,
     /// An RSA key of 2048 bits or more in PEM, `-----BEGIN PUBLIC KEY-----`.
@@ -177,6 +184,15 @@ impl Provider {
         }
     }
 
+    /// What a genuine signature proves of a source with these settings, by the usual way of signing. Where settings
+    /// say how and can't be read, that is nothing.
+    pub fn covers_with(&self, settings: &Settings) -> Covers {
+        match &self.schemes {
+            Schemes::Configured => generic::covers(settings),
+            _ => self.covers().unwrap_or(Covers::None),
+        }
+    }
+
     pub fn settings(&self) -> &'static [Setting] {
         self.settings
     }
@@ -199,14 +215,15 @@ impl Provider {
         }
         // The first scheme is the usual one, so its complaint is the one to show.
         check_text(&first.key, text)?;
-        if self
-            .schemes()
-            .any(|scheme| check_prefix(scheme, text).and_then(|()| check_key(scheme, text)).is_ok())
-        {
+        let check = |scheme: &Scheme<'static>| {
+            check_prefix(scheme, text)?;
+            check_form(scheme, text)?;
+            check_key(scheme, text)
+        };
+        if self.schemes().any(|scheme| check(scheme).is_ok()) {
             return Ok(());
         }
-        check_prefix(first, text)?;
-        check_key(first, text)
+        check(first)
     }
 
     /// All that is wrong with the settings of a source; names that the provider does not have are refused.
@@ -217,38 +234,37 @@ impl Provider {
             .map(|name| InvalidSetting::Unknown { name: name.clone() })
             .collect();
         for Setting { name, required, values, .. } in self.settings {
-            match (settings.get(*name), values) {
-                (None, _) if *required => invalid.push(InvalidSetting::Missing { name }),
-                (Some(value), SettingValues::OneOf(allowed)) if !allowed.contains(&value.as_str()) => {
-                    invalid.push(InvalidSetting::NotAllowed { name, allowed });
-                }
-                (Some(value), SettingValues::Text) if value.is_empty() => {
-                    invalid.push(InvalidSetting::Empty { name });
-                }
-                (Some(value), SettingValues::Currency) if exponent(value).is_none() => {
-                    invalid.push(InvalidSetting::NotACurrency { name });
-                }
-                (Some(value), SettingValues::PublicKeyPem) if verify::Key::public(value).is_none() => {
-                    invalid.push(InvalidSetting::NotAPublicKey { name });
-                }
-                _ => {}
+            match settings.get(*name) {
+                None if *required => invalid.push(InvalidSetting::Missing { name }),
+                None => {}
+                Some(value) => invalid.extend(values.check(name, value).err()),
             }
         }
-        // A key of the user's own, which another setting chooses.
-        for scheme in self.schemes() {
-            if let Algorithm::Rsa { key: PublicKey::Fixed { by, custom: (value, name), .. }, .. } =
-                scheme.algorithm
-                && settings.get(by).is_some_and(|chosen| chosen == value)
-                && !settings.contains_key(name)
-            {
-                invalid.push(InvalidSetting::Missing { name });
-            }
-        }
+        invalid.extend(self.check_own_key(settings).err());
         // What they say together, once each is right by itself.
         if invalid.is_empty() && matches!(self.schemes, Schemes::Configured) {
             invalid = generic::check(settings);
         }
         if invalid.is_empty() { Ok(()) } else { Err(invalid) }
+    }
+
+    /// A key of the user's own is there if another setting chooses it. Where that chooses one of the table's, it would
+    /// be of no use, and whoever gave it believes that it is used.
+    fn check_own_key(&self, settings: &Settings) -> Result<(), InvalidSetting> {
+        let own = self.schemes().find_map(|scheme| match scheme.algorithm {
+            Algorithm::Rsa { key: PublicKey::Fixed { by, custom, .. }, .. } => Some((by, custom)),
+            _ => None,
+        });
+        let Some((by, (value, name))) = own else { return Ok(()) };
+        let is_chosen = settings.get(by).is_some_and(|chosen| chosen == value);
+        match (is_chosen, settings.contains_key(name)) {
+            (true, false) => Err(InvalidSetting::Missing { name }),
+            (false, true) => {
+                let reason = format!("is of no use unless `{by}` is `{value}`").into();
+                Err(InvalidSetting::Refused { name, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// [`Provider::verify_with`] for callers that fetch nothing: where that would be necessary the request is
@@ -337,6 +353,47 @@ impl Provider {
     }
 }
 
+impl SettingValues {
+    /// Whether `value` can be one of these, for the setting `name`.
+    fn check(&self, name: &'static str, value: &str) -> Result<(), InvalidSetting> {
+        let refuse_unless = |is_right: bool, reason: &'static str| match is_right {
+            true => Ok(()),
+            false => Err(InvalidSetting::Refused { name, reason: reason.into() }),
+        };
+        let all = |allowed: fn(u8) -> bool| !value.is_empty() && value.bytes().all(allowed);
+        match self {
+            Self::OneOf(allowed) if !allowed.contains(&value) => {
+                Err(InvalidSetting::NotAllowed { name, allowed })
+            }
+            Self::Text if value.is_empty() => Err(InvalidSetting::Empty { name }),
+            Self::Currency if exponent(value).is_none() => Err(InvalidSetting::NotACurrency { name }),
+            Self::PublicKeyPem if verify::Key::public(value).is_none() => {
+                Err(InvalidSetting::NotAPublicKey { name })
+            }
+            Self::OneOf(_) | Self::Text | Self::Currency | Self::PublicKeyPem => Ok(()),
+            Self::HttpUrl => refuse_unless(is_http_url(value), "must be an absolute address, http or https"),
+            Self::Path => refuse_unless(
+                value.starts_with('/') && all(|byte| byte.is_ascii_graphic()),
+                "must be a path that begins with `/`",
+            ),
+            Self::Id => refuse_unless(
+                all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+                "must be of letters, digits and `-`",
+            ),
+            Self::Digits => refuse_unless(all(|byte| byte.is_ascii_digit()), "must be of digits"),
+        }
+    }
+}
+
+/// Whether it has a scheme and a host. It is compared as it is, byte for byte, so that more of it is the provider's
+/// business.
+fn is_http_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    host.is_some_and(|host| !host.is_empty() && !host.starts_with(':'))
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn exponent(currency: &str) -> Option<u8> {
     currency.parse::<Currency>().ok()?.exponent()
 }
@@ -364,17 +421,38 @@ fn check_prefix(scheme: &Scheme<'static>, text: &str) -> Result<(), InvalidSecre
     Ok(())
 }
 
-pub(crate) fn check_key(scheme: &Scheme<'_>, text: &str) -> Result<(), InvalidSecret> {
-    // `user:password`, see `Algorithm::Token`.
-    let is_basic = matches!(
+/// What a row knows of the texts that its provider gives out, and a user's own settings can't say.
+fn check_form(scheme: &Scheme<'static>, text: &str) -> Result<(), InvalidSecret> {
+    let is_hash_of_key =
+        matches!(scheme.algorithm, Algorithm::Digest(_)) && matches!(scheme.signed, [[Part::Key]]);
+    let is_right = match scheme.key.encoding {
+        KeyEncoding::HexText => text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        // `user:password`, sent as it is or as its hash (PhonePe).
+        _ if is_hash_of_key || is_basic(scheme) => {
+            text.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty())
+        }
+        _ => true,
+    };
+    if is_right { Ok(()) } else { Err(InvalidSecret::Form) }
+}
+
+/// Whether the secret is `user:password`, see [`Algorithm::Token`].
+fn is_basic(scheme: &Scheme<'_>) -> bool {
+    matches!(
         scheme.signature,
         Signature { prefix: SignaturePrefix::Required("Basic "), encoding: Encoding::Base64, .. }
-    );
-    if is_basic && !text.contains(':') {
+    )
+}
+
+pub(crate) fn check_key(scheme: &Scheme<'_>, text: &str) -> Result<(), InvalidSecret> {
+    if is_basic(scheme) && !text.contains(':') {
         return Err(InvalidSecret::Form);
     }
     let key = verify::Key::of(&scheme.key, text).ok_or(InvalidSecret::Form)?;
-    if key.len() < scheme.key.min_bytes {
+    // A hash is as long for a text of one character.
+    let is_hashed = matches!(scheme.key.encoding, KeyEncoding::Sha1OfUtf8);
+    let bytes = if is_hashed { text.len() } else { key.len() };
+    if bytes < scheme.key.min_bytes {
         return Err(InvalidSecret::TooShort);
     }
     if matches!(scheme.algorithm, Algorithm::Ed25519) && !key.is_ed25519() {

@@ -175,7 +175,8 @@ pub enum PublicKey<'a> {
 pub struct Key<'a> {
     pub prefix: KeyPrefix<'a>,
     pub encoding: KeyEncoding,
-    /// The least length, in bytes of the decoded key, that we let a user configure.
+    /// The least length that we let a user configure: in bytes of the decoded key, or of the text where only its
+    /// hash is the key.
     pub min_bytes: usize,
 }
 
@@ -196,6 +197,8 @@ pub enum KeyEncoding {
     Utf8,
     Hex,
     Base64,
+    /// The text as it is, like [`KeyEncoding::Utf8`]; the provider gives out nothing but hex digits (Authorize.Net).
+    HexText,
     /// The raw SHA-1 digest of the text (Braintree).
     Sha1OfUtf8,
 }

@@ -37,8 +37,18 @@ pub struct Confirmation {
     /// The event, as it was recorded.
     pub event: EventId,
     pub at: Timestamp,
-    /// The API's answer, byte for byte; `None` where it does not know what the event names.
-    pub answer: Option<Vec<u8>>,
+    pub reply: Reply,
+}
+
+/// What came of asking a provider's API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The API's answer, byte for byte.
+    Answer(Vec<u8>),
+    /// The API does not know what the event names.
+    Unknown,
+    /// There was no answer that could be used. The question is a dead letter and may be asked again.
+    Unusable,
 }
 
 /// FetchesQueue: a question to a provider's API.
@@ -132,6 +142,9 @@ struct ConfirmationEnvelope {
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
+    /// There was no answer, or none that could be used; without it, an absent answer means that nothing is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unusable: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -170,15 +183,24 @@ impl EventMessage {
             confirmation: self.confirmation.as_ref().map(|confirmation| ConfirmationEnvelope {
                 event: confirmation.event.clone(),
                 at: confirmation.at,
-                answer: confirmation.answer.as_deref().map(pack),
+                answer: match &confirmation.reply {
+                    Reply::Answer(answer) => Some(pack(answer)),
+                    Reply::Unknown | Reply::Unusable => None,
+                },
+                unusable: confirmation.reply == Reply::Unusable,
             }),
         }
     }
 
     fn open(envelope: EventEnvelope<VerifiedMeta>) -> Result<Self, Undecodable> {
         let confirmation = match envelope.confirmation {
-            Some(ConfirmationEnvelope { event, at, answer }) => {
-                Some(Confirmation { event, at, answer: answer.as_deref().map(unpack).transpose()? })
+            Some(ConfirmationEnvelope { event, at, answer, unusable }) => {
+                let reply = match answer {
+                    Some(answer) => Reply::Answer(unpack(&answer)?),
+                    None if unusable => Reply::Unusable,
+                    None => Reply::Unknown,
+                };
+                Some(Confirmation { event, at, reply })
             }
             None => None,
         };

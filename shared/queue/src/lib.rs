@@ -8,5 +8,5 @@ mod envelope;
 mod send;
 
 pub use batch::{Disposition, MAX_RECEIVE_COUNT, receive_count, respond};
-pub use envelope::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Undecodable};
+pub use envelope::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply, Undecodable};
 pub use send::{Outgoing, Queue, QueueError};

@@ -111,7 +111,8 @@ pub enum SendError {
     BodyTooLarge,
     #[error("the body of the answer broke off")]
     Incomplete(#[source] Arc<dyn Error + Send + Sync>),
-    #[error("the answer is not HTTP")]
+    /// Over HTTP/2 also a header that is a little too large.
+    #[error("the answer breaks the rules of HTTP")]
     Protocol(#[source] Arc<dyn Error + Send + Sync>),
 }
 

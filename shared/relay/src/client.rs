@@ -7,7 +7,7 @@ use crate::{
     Answer, EgressPolicy, Resolver, Response, SendError, UrlError,
     answer::Excerpt,
     call::{ApiCall, ApiResponse, Detours, Method},
-    connect::{Connector, Dialer},
+    connect::{Connector, Dialer, tls_config},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -20,6 +20,7 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::RootCertStore;
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -117,6 +118,11 @@ impl fmt::Debug for Outbound {
     }
 }
 
+/// What was given as a root is not a certificate that can be trusted.
+#[derive(Debug, thiserror::Error)]
+#[error("the root is not a certificate in DER")]
+pub struct RootError(#[source] rustls::Error);
+
 /// Posts to endpoints and calls providers' APIs. Cheap to make and to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -133,6 +139,25 @@ impl Client {
 
     pub fn with_resolver(policy: EgressPolicy, limits: Limits, resolver: Resolver) -> Self {
         Self::assemble(policy, limits, resolver, Connector::new)
+    }
+
+    /// Trusts certificates that chain to one of `roots`, each in DER, and none of the web's: for tests, whose servers no
+    /// public authority would vouch for. All else about a certificate (name, dates) is checked as ever.
+    ///
+    /// # Errors
+    /// If one of `roots` is not a certificate.
+    pub fn trusting(
+        policy: EgressPolicy,
+        limits: Limits,
+        resolver: Resolver,
+        roots: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<Self, RootError> {
+        let mut trusted = RootCertStore::empty();
+        for root in roots {
+            trusted.add(root.into()).map_err(RootError)?;
+        }
+        let tls = tls_config(|builder| builder.with_root_certificates(trusted));
+        Ok(Self::assemble(policy, limits, resolver, |dialer| Connector::with_tls(dialer, tls)))
     }
 
     fn assemble(
@@ -275,8 +300,14 @@ fn send_error(error: legacy::Error) -> SendError {
     let from_hyper = find::<hyper::Error>(&error);
     // With TLS 1.3 a server refuses the handshake after we believe it done: that arrives as a read error.
     let is_tls = from_io.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>());
-    let is_too_large = from_hyper.is_some_and(hyper::Error::is_parse_too_large);
+    let from_http2 = find::<h2::Error>(&error);
+    // HTTP/2 has one word for a header far above the limit and another, which has many meanings (PROTOCOL_ERROR), for
+    // one that is a little above it: the latter can't be told apart from nonsense.
+    let is_vast = |e: &h2::Error| e.is_library() && e.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);
+    let is_too_large =
+        from_hyper.is_some_and(hyper::Error::is_parse_too_large) || from_http2.is_some_and(is_vast);
     let is_closed = from_hyper.is_some_and(|e| e.is_incomplete_message() || e.is_closed() || e.is_canceled())
+        || from_http2.is_some_and(h2::Error::is_remote) // RST_STREAM or GOAWAY
         || from_io.is_some();
     let error = Arc::new(error);
     if is_tls {

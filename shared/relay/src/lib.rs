@@ -21,7 +21,7 @@ mod target;
 
 pub use answer::{Answer, RETRY, Response, SendError, Verdict, classify};
 pub use call::{ApiCall, ApiResponse, Detours, Method};
-pub use client::{Client, Limits, Outbound, is_reserved_header};
+pub use client::{Client, Limits, Outbound, RootError, is_reserved_header};
 pub use connect::Resolver;
 pub use egress::{AllowListError, Blocked, EgressPolicy, UrlError};
 pub use hyper::http::{HeaderName, HeaderValue};

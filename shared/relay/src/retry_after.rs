@@ -1,7 +1,7 @@
 //! `Retry-After` (RFC 9110 §10.2.3): a number of seconds or an HTTP date.
 
 use hyper::http::HeaderValue;
-use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, fmt::strtime, tz::TimeZone};
 
 /// The longest wait that an endpoint can ask for; more would outlast the steps of the retry schedule.
 const MAX_SECONDS: u32 = 24 * 60 * 60;
@@ -19,13 +19,13 @@ pub(crate) fn seconds(value: &HeaderValue, now: Timestamp) -> Option<u32> {
         return Some(text.parse().unwrap_or(MAX_SECONDS).min(MAX_SECONDS));
     }
     let date = HTTP_DATES.iter().find_map(|format| http_date(format, text))?;
-    let wait = date.duration_since(now);
+    // As dates of a calendar, of which there are more than timestamps: the last day of 9999 is a favourite.
+    let wait = date.duration_since(now.to_zoned(TimeZone::UTC).datetime());
     let rounded_up = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
     // Clamped to 0..=86,400 first, so the conversion can't fail.
     u32::try_from(rounded_up.clamp(0, i64::from(MAX_SECONDS))).ok()
 }
 
-fn http_date(format: &str, text: &str) -> Option<Timestamp> {
-    let date = strtime::parse(format, text).ok()?.to_datetime().ok()?;
-    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
+fn http_date(format: &str, text: &str) -> Option<DateTime> {
+    strtime::parse(format, text).ok()?.to_datetime().ok()
 }

@@ -125,6 +125,9 @@ pub(crate) fn quarantine_quota_keys(source: &SourceId, at: Timestamp) -> (String
 /// once.
 pub(crate) const RUNNING_REPLAYS: &str = "REPLAY";
 
+/// Beside an endpoint's id as `PK`, so that those which fail at the same time do not share a key.
+pub(crate) const HEALTH: &str = "health";
+
 pub(crate) fn due_shard_key(shard: u8) -> String {
     format!("DUE#{shard}")
 }

@@ -8,6 +8,7 @@ mod config;
 mod deliveries;
 mod error;
 mod events;
+mod health;
 mod item;
 mod keys;
 mod listing;
@@ -26,11 +27,11 @@ pub use keys::{DUE_SHARDS, Retention};
 pub use listing::{Listed, Page, PageRequest};
 pub use meter::Meter;
 pub use payments::StoredPayment;
-pub use replays::Walk;
 pub use quarantine::{
     QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_ITEM_BYTES, QUARANTINE_MAX_REQUESTS_PER_DAY, Quarantined,
     SealedRequest,
 };
+pub use replays::Walk;
 
 use std::sync::Arc;
 

@@ -4,7 +4,9 @@
 //! write that ends it: its entry in the index is part of these writes. Progress is written on condition of the
 //! revision that was read, so of two that go on with a replay one wins, and a cancellation is never written over.
 
-use crate::item::{Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text};
+use crate::item::{
+    Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
+};
 use crate::keys::{self, RUNNING_REPLAYS, TIME_SHARDS, TimeIndex, event_of_entry, time_bound};
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};

@@ -11,9 +11,11 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
 use domain::{
-    Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Encoding, EndpointSecret, HeaderHint, RetrySchedule, Signing, ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Delivery, DeliveryId, DeliveryStatus, Endpoint,
-    EndpointFormat, EndpointId, EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind,
-    Payment, PaymentId, QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus, Scope, SealedSecret, SecretId, Source, SourceId, SourceStatus,
+    ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS,
+    Delivery, DeliveryId, DeliveryStatus, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointSecret,
+    EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind, HeaderHint, Payment, PaymentId,
+    QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus,
+    RetrySchedule, Scope, SealedSecret, SecretId, Signing, Source, SourceId, SourceStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, AwsEndpoints};
@@ -143,7 +145,7 @@ fn recorded() -> (Payment, Event, RawEvent) {
     let transition = payment.record(&id, &id, &notification, &arrival).transition;
     let event = Event {
         id,
-        source: source_id(),
+        source: Some(source_id()),
         provider: "stripe".to_owned(),
         event_type: notification.event_type,
         payment: Some(payment_id),
@@ -154,6 +156,7 @@ fn recorded() -> (Payment, Event, RawEvent) {
         notification,
         transition: Some(transition),
         unconfirmed: None,
+        notice: None,
         endpoints: vec![EndpointId::mint([3; 16])],
     };
     let (meta, body) = verified.into_parts();
@@ -218,7 +221,8 @@ async fn configuration_items() {
         updated_at: at(),
     };
     let elaborate = Endpoint {
-        conditions: Conditions::parse(&json!({"data.event.amount": [{"numeric": [">=", 1000]}]})).expect("valid"),
+        conditions: Conditions::parse(&json!({"data.event.amount": [{"numeric": [">=", 1000]}]}))
+            .expect("valid"),
         encoding: Encoding::Xml,
         signing: vec![Signing::V1, Signing::V1a],
         headers: Some(CustomHeaders {

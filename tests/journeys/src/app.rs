@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use local::{Options, Stack, Storage};
 use platform::{Aws, AwsEndpoints, Clock, SecretText};
-use relay::{Detours, Url};
+use relay::{Client, Detours, EgressPolicy, Url};
 use serde_json::{Value, json};
 use simulators::Webhook;
 use std::path::Path;
@@ -84,6 +84,19 @@ impl App {
         Self::start_with(Options::DEPLOYED_MAX_AGE, Detours::default(), None).await
     }
 
+    /// With deliveries as on AWS: over https, and to public addresses alone.
+    pub async fn start_strict() -> Result<Self> {
+        Self::start_as(|options| options.egress = EgressPolicy::strict()).await
+    }
+
+    /// Makes the deliveries from now on through `client`, which may resolve names as it likes. The REST API's own test
+    /// call keeps the stack's.
+    pub fn deliver_through(&mut self, client: Client) -> Result<()> {
+        let stack = Arc::get_mut(&mut self.stack).context("the stack is at work")?;
+        stack.dispatcher.client = client;
+        Ok(())
+    }
+
     /// With a server that stands for the providers' APIs by these hosts.
     pub async fn start_with_apis(server: &str, hosts: &[&str]) -> Result<Self> {
         Self::start_with_authority(server, hosts, None).await
@@ -126,14 +139,21 @@ impl App {
         detours: Detours,
         roots: Option<Vec<Vec<u8>>>,
     ) -> Result<Self> {
+        Self::start_as(|options| {
+            options.config_max_age = config_max_age;
+            options.detours = detours;
+            options.roots = roots;
+        })
+        .await
+    }
+
+    async fn start_as(set: impl FnOnce(&mut Options)) -> Result<Self> {
         let clock = TestClock::new();
         let plain = Aws::local(AwsEndpoints::default());
         let faults = Faults::over(plain.http_client().clone());
         let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
-        options.config_max_age = config_max_age;
-        options.detours = detours;
-        options.roots = roots;
         options.http_client = Some(faults.client());
+        set(&mut options);
         let stack = Arc::new(Stack::open(options).await?);
         Ok(Self { stack, clock, faults })
     }

@@ -8,8 +8,21 @@ async fn failed_events(api: &Api, source: &TestSource, count: usize) {
         let data = json!({"id": format!("p{number}"), "amount": 100, "currency": "EUR"});
         api.event(source, &format!("msg_{number}"), "payment.captured", &data).await;
         api.advance(SignedDuration::from_secs(1));
+        if number % 20 == 19 {
+            dispatch(api).await;
+            forget_failures(api).await;
+        }
     }
     dispatch(api).await;
+    forget_failures(api).await;
+}
+
+/// So many failures would open the breaker, and the rest would have no attempt.
+async fn forget_failures(api: &Api) {
+    for endpoint in api.all("/v1/endpoints", 100).await {
+        let id = endpoint["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+        api.stack.store.clear_health(&id, None).await.expect("the table answers");
+    }
 }
 
 async fn dispatch(api: &Api) {
@@ -270,4 +283,24 @@ async fn only_so_many_ranges_are_replayed_at_once_and_single_events_always() {
     sweep(&api).await;
     replay(&api, &body).await.expect(201);
     assert_eq!(api.all("/v1/replays?status=succeeded", 7).await.len(), 21);
+}
+
+#[tokio::test]
+async fn of_two_sweeps_at_once_one_goes_on_with_a_replay() {
+    let api = Api::start().await;
+    let (source, endpoint) = (api.new_source().await, api.new_endpoint().await);
+    let since = api.now();
+    failed_events(&api, &source, 150).await;
+    let body = json!({"endpoint": endpoint, "since": since.to_string()});
+    let created = replay(&api, &body).await.expect(201).id();
+    let (first, second) =
+        tokio::join!(sweeper::handle(&api.stack.sweeper), sweeper::handle(&api.stack.sweeper));
+    let steps = first.expect("it runs").replay_steps + second.expect("it runs").replay_steps;
+    sweep(&api).await;
+    assert!((2..=3).contains(&steps), "two steps and perhaps the end of the walk, not each twice: {steps}");
+    let done = api.get(format!("/v1/replays/{created}")).await;
+    assert_eq!(
+        (&done["status"], &done["sent"], &done["looked_at"]),
+        (&json!("succeeded"), &json!(150), &json!(150))
+    );
 }

@@ -146,6 +146,8 @@ async fn answers_have_the_documented_shapes() {
         ("/v1/sources".to_owned(), "SourceList"),
         (format!("/v1/sources/{}", source.id), "Source"),
         (secrets, "SecretList"),
+        ("/v1/providers".to_owned(), "ProviderList"),
+        ("/v1/providers/plaid".to_owned(), "Provider"),
         ("/v1/quarantine".to_owned(), "QuarantinedRequestList"),
         (quarantined.clone(), "QuarantinedRequest"),
         ("/v1/api-keys".to_owned(), "ApiKeyList"),

@@ -1,6 +1,7 @@
-//! Sources and API keys, over the real engines.
+//! Sources, providers and API keys, over the real engines.
 
 mod api_keys;
+mod providers;
 mod quarantine;
 mod secrets;
 mod sources;

@@ -64,3 +64,19 @@ async fn the_last_active_secret_can_not_be_deleted() {
     api.delete(format!("{path}/nonsense")).await.expect_problem(404, "not_found");
     assert_eq!(api.get(&path).await.data().len(), 1);
 }
+
+#[tokio::test]
+async fn a_secret_that_is_active_already_is_not_added_again() {
+    let api = Api::start().await;
+    let path = format!("{}/secrets", stripe_source(&api).await);
+    let refused = api.post(&path, &json!({"secret": FIRST})).await;
+    assert_eq!(refused.expect_problem(400, "invalid_field").places(), ["/secret"]);
+    let secrets = api.get(&path).await;
+    assert_eq!(secrets.data().len(), 1);
+    assert!(secrets.data()[0].get("expires_at").is_none(), "nothing was made to expire");
+
+    api.post(&path, &json!({"secret": SECOND})).await.expect(201);
+    api.post(&path, &json!({"secret": FIRST})).await.expect_problem(400, "invalid_field");
+    api.advance(SignedDuration::from_hours(25));
+    api.post(&path, &json!({"secret": FIRST})).await.expect(201);
+}

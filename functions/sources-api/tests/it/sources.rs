@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Api, Call};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -195,4 +195,31 @@ async fn an_api_credential_that_can_not_be_one_is_refused() {
     assert_eq!(api.post("/v1/sources", &body).await.places(), ["/api_credential"]);
     let refused = api.put(&format!("/v1/sources/{}", source.id), &json!({"api_credential": "key"})).await;
     assert_eq!(refused.places(), ["/api_credential"]);
+}
+
+#[tokio::test]
+async fn a_source_that_can_verify_nothing_without_a_credential_is_refused_until_it_has_one() {
+    let api = Api::start().await;
+    let paypal =
+        |verification: &str| json!({"webhook_id": "8PT597110X687430L", "verification": verification});
+    let source =
+        |provider: &str, settings: Value| json!({"provider": provider, "secrets": [], "settings": settings});
+    for body in [source("plaid", json!({})), source("paypal", paypal("api"))] {
+        let refused = api.post("/v1/sources", &body).await;
+        assert_eq!(refused.expect_problem(400, "invalid_field").places(), ["/api_credential"], "{body}");
+    }
+    let mut body = source("plaid", json!({}));
+    body["api_credential"] = json!("client:secret");
+    let plaid = api.post("/v1/sources", &body).await;
+    let path = format!("/v1/sources/{}", plaid.expect(201).id());
+    api.put(&path, &json!({"name": "stays"})).await.expect(200);
+    let refused = api.put(&path, &json!({"api_credential": null})).await;
+    assert_eq!(refused.expect_problem(400, "invalid_field").places(), ["/api_credential"]);
+
+    let paypal_source = api.post("/v1/sources", &source("paypal", paypal("certificate"))).await;
+    let path = format!("/v1/sources/{}", paypal_source.expect(201).id());
+    let refused = api.put(&path, &json!({"settings": paypal("api")})).await;
+    assert_eq!(refused.expect_problem(400, "invalid_field").places(), ["/api_credential"]);
+    let both = json!({"settings": paypal("api"), "api_credential": "client:secret"});
+    api.put(&path, &both).await.expect(200);
 }

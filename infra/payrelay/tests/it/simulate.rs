@@ -11,9 +11,17 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn simulate(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn simulate_with_secret_in_environment(arguments: &[&str], secret: &str) -> Output {
+    command(arguments).env("PAYRELAY_SOURCE_SECRET", secret).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_payrelay"));
     command.arg("simulate").args(arguments).env_remove("PAYRELAY_SOURCE_SECRET").stdin(Stdio::null());
-    command.output().unwrap()
+    command
 }
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -59,6 +67,12 @@ fn simulated_traffic_becomes_payments_each_of_which_has_happened_once() {
         std::thread::sleep(Duration::from_millis(50));
     };
     assert!(payments.iter().all(|payment| payment["integrity"] == "ok"), "{payments:#?}");
+
+    let refused = simulate(&["--provider", "square", "--url", &url, "--secret", "not-the-sources-secret"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{told}");
+    let count = String::from_utf8_lossy(&refused.stdout).lines().count();
+    assert!(told.contains(&format!("{count} of {count} webhooks were refused")), "{told}");
     assert_eq!(payrelay.end("-INT").code, Some(0));
 }
 
@@ -87,6 +101,24 @@ fn what_is_printed_is_signed_with_the_secret_and_is_the_same_for_the_same_seed()
     assert!(
         once.iter().all(|line| line["url"] == url && line["headers"]["x-razorpay-signature"].is_string())
     );
+}
+
+#[test]
+fn a_new_source_does_not_take_the_secret_that_the_environment_has_from_the_one_before() {
+    for stale in ["stale-secret-of-another-source", ""] {
+        let made = lines(&simulate_with_secret_in_environment(&["--provider", "square", "--source"], stale));
+        let secret = made[0]["secrets"][0].as_str().unwrap();
+        assert!(secret != stale && secret.len() >= 16, "a new one");
+        // Mollie has none.
+        let made = lines(&simulate_with_secret_in_environment(&["--provider", "mollie", "--source"], stale));
+        assert_eq!(made[0]["secrets"], serde_json::json!([]));
+    }
+    let url = "http://127.0.0.1:9/";
+    let print = ["--provider", "square", "--url", url, "--print"];
+    assert!(!lines(&simulate_with_secret_in_environment(&print, "a-secret-of-mine")).is_empty());
+    assert!(!simulate_with_secret_in_environment(&print, "").status.success(), "empty is absent");
+    let own = lines(&simulate(&["--provider", "square", "--source", "--secret", "a-secret-of-mine"]));
+    assert_eq!(own[0]["secrets"][0], "a-secret-of-mine");
 }
 
 #[test]

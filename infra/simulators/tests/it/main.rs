@@ -2,7 +2,8 @@
 
 use domain::{EventId, Ledger, Notification, PaymentId, SecretId, SourceId};
 use jiff::Timestamp;
-use providers::{Evidence, Provider, Request, Roots, Secret, Settings, Verified};
+use providers::scheme::KeyPrefix;
+use providers::{Evidence, Provider, Rejection, Request, Roots, Secret, Settings, Verified};
 use serde_json::Value;
 use simulators::{Message, Outcome, Simulator};
 use std::collections::{BTreeMap, BTreeSet};
@@ -208,6 +209,38 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_other_ids() {
         assert_eq!(sign(5), sign(5), "{}", simulator.provider().id());
         let other = 5 + simulator.stories() as u64;
         assert_ne!(sign(5), sign(other), "{}", simulator.provider().id());
+    }
+}
+
+/// No source can be created with one. Were there one all the same, everybody could sign for it.
+#[test]
+fn an_empty_secret_matches_nothing_not_even_what_was_signed_with_it() {
+    for simulator in simulators().filter(|simulator| simulator.secret().is_some()) {
+        let provider = simulator.provider();
+        let prefix = match provider.schemes().next().map(|scheme| scheme.key.prefix) {
+            Some(KeyPrefix::Cut(prefix) | KeyPrefix::CutRequired(prefix)) => prefix,
+            _ => "",
+        };
+        for secret in ["", prefix] {
+            let settings = simulator.settings().clone();
+            let forger = Simulator::new(provider.id(), [7; 32]).expect("it is on the list");
+            let forger = forger.with(Some(secret.to_owned()), settings);
+            let webhook = forger.sign(&forger.story(0, now())[0], URL, now()).expect("it is signed");
+            let mut headers = vec![("content-type".to_owned(), webhook.content_type.to_owned())];
+            headers.extend(webhook.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            let url = webhook.address(URL);
+            let request =
+                Request { method: "POST", url: &url, headers: &headers, body: webhook.body.as_bytes() };
+            let id = SecretId::mint([1; 16]);
+            let secrets = [Secret { id: &id, text: secret }];
+            let outcome = provider.verify(&request, &secrets, simulator.settings(), now());
+            // Creem's older ways of signing would take the prefix for a text like any other.
+            let reason = match (provider.id(), secret) {
+                ("creem", "whsec_") => Rejection::MissingSignature,
+                _ => Rejection::NoActiveSecret,
+            };
+            assert_eq!(outcome.err(), Some(reason), "{}: `{secret}`", provider.id());
+        }
     }
 }
 

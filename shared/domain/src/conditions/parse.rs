@@ -29,6 +29,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "type",
             "provider_type",
             "provider_event_id",
+            "provider_payment_id",
             "payment",
             "amount",
             "currency",

@@ -2,7 +2,7 @@
 //! events and sampled above, gives the same payment but for its record of arrivals.
 
 use crate::{
-    Arrival, Derived, DisputeFunds, DisputeStage, EventId, EventType, Fact, Ledger, Notification,
+    Arrival, Derived, DisputeFunds, DisputeStage, EventId, EventType, Fact, Integrity, Ledger, Notification,
     OperationKind, OperationState, Payment, SourceId, VerifiedBy, VoidCause,
 };
 use jiff::Timestamp;
@@ -47,11 +47,77 @@ impl Arrivals {
         payment.record(&id, &base, notification, &arrival);
     }
 
+    /// The same, of notifications that are proven by different means.
+    fn proven_by<'a>(arrivals: impl IntoIterator<Item = &'a (Proof, Notification)>) -> Self {
+        let mut taken = Self { payment: None, digests: HashMap::new() };
+        for (second, (proof, notification)) in arrivals.into_iter().enumerate() {
+            let at = Timestamp::from_second(i64::try_from(second).expect("histories are short"));
+            taken.take_proven_by(*proof, notification, at.expect("in range"));
+        }
+        taken
+    }
+
+    fn take_proven_by(&mut self, proof: Proof, notification: &Notification, at: Timestamp) {
+        let payment_id = crate::PaymentId::derive(&source(), "pi_1");
+        let base = EventId::derive(&source(), Some(&payment_id), &notification.dedupe_key);
+        let digest = notification.digest();
+        let (id, verified_by) = match proof {
+            Proof::Signature => return self.take(notification, at),
+            Proof::Nothing => (base.derive_unproven(&digest), VerifiedBy::None),
+            Proof::Answer => (base, VerifiedBy::Api),
+        };
+        let seen = self.digests.entry(id.clone()).or_default();
+        if !seen.is_empty() {
+            return; // it is committed: neither a repeat nor another answer comes this far
+        }
+        seen.push(digest.clone());
+        let payment = self.payment.get_or_insert_with(|| {
+            Payment::new(source(), "test".to_owned(), "pi_1".to_owned(), id.clone(), at)
+        });
+        let arrival = Arrival { received_at: at, verified_by, confirmed_at: None, secret: None };
+        if proof == Proof::Nothing {
+            payment.record(&id, &id, notification, &arrival);
+        } else {
+            payment.confirm(&id, &digest, notification, &arrival).expect("it is the first answer");
+        }
+    }
+
     fn state(self) -> (Ledger, Derived) {
         let ledger = self.payment.expect("a history is not empty").ledger;
         let derived = ledger.derive();
         (ledger, derived)
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Proof {
+    Signature,
+    Nothing,
+    /// Of the provider's API.
+    Answer,
+}
+
+/// Notifications that nothing proves share dedupe keys with those that are signed: their senders choose them. What the
+/// API is asked about has a key of its own.
+fn proven() -> impl Strategy<Value = Vec<(Proof, Notification)>> {
+    let proof = prop_oneof![3 => Just(Proof::Signature), 1 => Just(Proof::Nothing), 2 => Just(Proof::Answer)];
+    vec((proof, notification()), 1..=5).prop_map(|mut history| {
+        for (number, (proof, notification)) in history.iter_mut().enumerate() {
+            if *proof == Proof::Answer {
+                notification.dedupe_key = format!("asked_{number}");
+            }
+        }
+        history
+    })
+}
+
+/// Without what waits for an answer, which alone depends on when that comes.
+fn settled((mut ledger, mut derived): (Ledger, Derived)) -> String {
+    ledger.unverified.clear();
+    if derived.integrity == Integrity::Unverified {
+        derived.integrity = Integrity::Ok;
+    }
+    bytes(&(ledger, derived))
 }
 
 fn bytes(state: &(Ledger, Derived)) -> String {
@@ -157,6 +223,28 @@ proptest! {
     ) {
         let expected = bytes(&Arrivals::of(&history).state());
         prop_assert_eq!(bytes(&Arrivals::of(&shuffled).state()), expected);
+    }
+
+    #[test]
+    fn every_permutation_of_signed_unproven_and_confirmed_arrivals_gives_the_same_payment(
+        history in proven(),
+        repeated in any::<Index>(),
+    ) {
+        let expected = settled(Arrivals::proven_by(&history).state());
+        for order in permutations(history.len()) {
+            let once = order.iter().map(|index| &history[*index]);
+            prop_assert_eq!(&settled(Arrivals::proven_by(once.clone()).state()), &expected);
+            let again = [repeated.get(&history)];
+            prop_assert_eq!(&settled(Arrivals::proven_by(again.into_iter().chain(once)).state()), &expected);
+        }
+    }
+
+    #[test]
+    fn what_nothing_proves_changes_nothing_but_that_it_was_said(history in proven()) {
+        let proven = history.iter().filter(|(proof, _)| *proof != Proof::Nothing);
+        prop_assume!(proven.clone().next().is_some());
+        let expected = settled(Arrivals::proven_by(proven).state());
+        prop_assert_eq!(settled(Arrivals::proven_by(&history).state()), expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::{
     Arrival, Effect, EventId, EventType, Fact, IgnoredReason, Integrity, Notification, OperationKind,
-    OperationState, Payment, PaymentId, SourceId, VerifiedBy,
+    OperationState, Payment, PaymentId, SourceId, ToldOtherwise, VerifiedBy,
 };
 use jiff::Timestamp;
 
@@ -148,15 +148,18 @@ fn a_confirmation_applies_what_the_api_told_and_settles_what_was_unproven() {
     assert_eq!(payment.ledger.derive().integrity, Integrity::Unverified);
     let confirmed_at = Some(at(9));
     let api = Arrival { confirmed_at, ..arrival(VerifiedBy::Api, 2) };
-    let entry = payment.confirm(&event("b"), "as it came", &told, &api);
+    let entry = payment.confirm(&event("b"), "as it came", &told, &api).expect("it is the first");
     let derived = payment.ledger.derive();
     assert_eq!((derived.integrity, derived.amount_captured), (Integrity::Ok, Some(400)));
     assert_eq!((entry.transition.effect, entry.digest.as_str()), (Effect::Applied, "as it came"));
     assert_eq!(payment.updated_at, at(9), "it is known since the answer");
-    // A repeat, and a second answer before the first is committed, give what was recorded.
-    let other = notification("b", OperationKind::Capture, 500);
+    // A repeat gives what was recorded; another answer before the first is committed has to wait.
     let again = Arrival { confirmed_at: Some(at(30)), ..api };
-    assert_eq!(payment.confirm(&event("b"), "as it came", &other, &again), entry);
+    assert_eq!(payment.confirm(&event("b"), "as it came", &told, &again), Ok(entry));
+    let written = payment.clone();
+    let other = notification("b", OperationKind::Capture, 500);
+    assert_eq!(payment.confirm(&event("b"), "as it came", &other, &again), Err(ToldOtherwise));
+    assert_eq!(payment, written);
     // What is said without proof after the answer waits for the next.
     payment.record(&event("c"), &event("c"), &hint, &arrival(VerifiedBy::None, 40));
     assert_eq!(payment.ledger.derive().integrity, Integrity::Unverified);

@@ -117,8 +117,16 @@ fn a_range_is_narrowed_by_types_and_sources_and_by_what_the_endpoint_wants() {
     assert!(!of_source(4).wants(&endpoint, &event));
     let refund = Event { event_type: EventType::RefundFailed, ..event.clone() };
     assert!(!range().wants(&endpoint, &refund), "the endpoint wants payments");
-    let unconfirmed = Event { unconfirmed: Some(IgnoredReason::AwaitingConfirmation), ..event };
-    assert!(!range().wants(&endpoint, &unconfirmed), "nothing proves it");
+    let unconfirmed = |reason| Event { unconfirmed: Some(reason), ..event.clone() };
+    for reason in [
+        IgnoredReason::AwaitingConfirmation,
+        IgnoredReason::UnknownToProvider,
+        IgnoredReason::ConfirmationFailed,
+        IgnoredReason::RecordedWithPayment,
+    ] {
+        assert!(!range().wants(&endpoint, &unconfirmed(reason)), "{reason:?}: nothing proves it");
+    }
+    assert!(range().wants(&endpoint, &unconfirmed(IgnoredReason::NoCredential)), "it was relayed as a claim");
 }
 
 fn endpoint() -> Endpoint {

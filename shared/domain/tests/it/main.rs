@@ -72,7 +72,7 @@ fn record(payment: &mut Option<Payment>, body: &str, now: Timestamp) -> Event {
     });
     Event {
         id,
-        source,
+        source: Some(source),
         provider: "stripe".to_owned(),
         event_type: notification.event_type,
         payment: payment_id,
@@ -83,6 +83,7 @@ fn record(payment: &mut Option<Payment>, body: &str, now: Timestamp) -> Event {
         notification,
         transition,
         unconfirmed: None,
+        notice: None,
         endpoints: vec![EndpointId::mint([3; 16])],
     }
 }

@@ -135,8 +135,25 @@ pub enum InvalidCredential {
     Pair,
 }
 
+/// What a source's credential for the provider's API is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialUse {
+    /// Without it nothing is verified, where it is needed.
+    Verification(Needs),
+    /// With it, what a notification does not prove is asked of the API; a source can do without.
+    Confirmation,
+}
+
+/// When a source needs its credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    Always,
+    /// When the setting has this value.
+    If(&'static str, &'static str),
+}
+
 /// Providers whose API is asked while a webhook is verified, with a client id and a secret.
-const PAIRS: &[&str] = &["paypal", "plaid"];
+const VERIFYING: &[(&str, Needs)] = &[("paypal", Needs::If("verification", "api")), ("plaid", Needs::Always)];
 
 const APIS: &[&Api] = &[
     &stripe::API,
@@ -148,6 +165,25 @@ const APIS: &[&Api] = &[
 ];
 
 impl Provider {
+    /// What a source's credential for the provider's API is for; `None` where none is taken.
+    pub fn credential_use(&self) -> Option<CredentialUse> {
+        match VERIFYING.iter().find(|(id, _)| *id == self.id()) {
+            Some((_, when)) => Some(CredentialUse::Verification(*when)),
+            None => self.api().map(|_| CredentialUse::Confirmation),
+        }
+    }
+
+    /// Whether a source with these settings refuses every webhook until it has a credential.
+    pub fn needs_api_credential(&self, settings: &Settings) -> bool {
+        match self.credential_use() {
+            Some(CredentialUse::Verification(Needs::Always)) => true,
+            Some(CredentialUse::Verification(Needs::If(name, value))) => {
+                settings.get(name).is_some_and(|chosen| chosen == value)
+            }
+            Some(CredentialUse::Confirmation) | None => false,
+        }
+    }
+
     /// Whether what its notifications do not prove can be asked of its API, given a credential.
     pub fn confirms(&self) -> bool {
         self.api().is_some()
@@ -160,7 +196,7 @@ impl Provider {
 
     /// Whether `text` can be a key for the provider's API.
     pub fn check_api_credential(&self, text: &str) -> Result<(), InvalidCredential> {
-        let is_pair = PAIRS.contains(&self.id());
+        let is_pair = matches!(self.credential_use(), Some(CredentialUse::Verification(_)));
         let prefixes = self.api().map_or(&[][..], |api| api.credential.prefixes);
         if self.api().is_none() && !is_pair {
             Err(InvalidCredential::Unused)

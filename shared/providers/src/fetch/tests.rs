@@ -87,7 +87,7 @@ fn confirmed(provider: &str, body: &str, answer: &[u8]) -> (Value, EventType) {
     let mut payment = Payment::new(source, provider.to_owned(), id, event.clone(), now);
     let verified_by = VerifiedBy::Api;
     let arrival = domain::Arrival { received_at: now, verified_by, confirmed_at: Some(now), secret: None };
-    payment.confirm(&event, &said.digest(), &told, &arrival);
+    payment.confirm(&event, &said.digest(), &told, &arrival).expect("it is the first");
     (serde_json::to_value(payment.ledger.derive()).expect("plain data"), told.event_type)
 }
 

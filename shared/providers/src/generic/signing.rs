@@ -243,7 +243,7 @@ impl<'a> Signing<'a> {
 
     /// Single fields may be all that matters, but we can't know that. What a genuine body means must not be for
     /// whoever sends it again to say.
-    fn covers(&self) -> Covers {
+    pub(super) fn covers(&self) -> Covers {
         let body = self.template.iter().any(|part| matches!(part, Part::Body | Part::BodySha256));
         if body && !self.leaves_open { Covers::Body } else { Covers::None }
     }

@@ -242,6 +242,125 @@ fn secrets_are_checked_in_the_form_that_the_provider_gives_out() {
 }
 
 #[test]
+fn a_secret_that_the_provider_would_not_give_out_is_noticed() {
+    let hex = "0123456789abcdefABCDEF0123456789".repeat(4);
+    for (id, text, expected) in [
+        ("braintree", "x", Err(InvalidSecret::TooShort)),
+        ("braintree", "integration_private_key", Ok(())),
+        ("phonepe", "only-a-password", Err(InvalidSecret::Form)),
+        ("phonepe", "user:", Err(InvalidSecret::Form)),
+        ("phonepe", "merchuser:merchPass1", Ok(())),
+        ("chargebee", ":s3cret-s3cret", Err(InvalidSecret::Form)),
+        ("chargebee", "some-longer-user:", Err(InvalidSecret::Form)),
+        ("authorizenet", &"g".repeat(128), Err(InvalidSecret::Form)),
+        ("authorizenet", &hex[1..], Err(InvalidSecret::TooShort)),
+        ("authorizenet", &hex, Ok(())),
+    ] {
+        assert_eq!(check_secret(provider(id), text), expected, "{id}");
+    }
+}
+
+#[test]
+fn a_setting_that_can_not_work_is_refused_and_the_provider_s_own_are_taken() {
+    let check = |id: &str, name: &str, value: &str| {
+        let mut pairs = vec![(name, value)];
+        if provider(id).is_experimental() {
+            pairs.push(("experimental", "accepted"));
+        }
+        provider(id)
+            .check_settings(&settings(&pairs))
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .any(|e| e.name() == name)
+    };
+    for (id, name, wrong, right) in [
+        (
+            "square",
+            "notification_url",
+            &[
+                "",
+                "example.com/in",
+                "/in",
+                "ftp://example.com",
+                "https://",
+                "https:///in",
+                "http://:80/",
+                "https://a b",
+            ][..],
+            &["https://gw.example.test/in/square", "http://localhost:8080", "https://example.com?x=1"][..],
+        ),
+        ("rapyd", "notification_url", &["gw.example.test"], &["https://gw.example.test/in/rapyd"]),
+        (
+            "midtrans_snap",
+            "notification_path",
+            &["", "v1.0/debit", "https://x/y", "/a b"],
+            &["/v1.0/debit/notify", "/"],
+        ),
+        ("paypal", "webhook_id", &["", "a_b", "1 2", "webhook/1"], &["8PT597110X687430LKGECATA", "WH-4-X"]),
+        ("phonepe_v1", "salt_index", &["", "a", "-1", "1 "], &["1", "12"]),
+    ] {
+        for value in wrong {
+            assert!(check(id, name, value), "{id} takes `{value}`");
+        }
+        for value in right {
+            assert!(!check(id, name, value), "{id} refuses `{value}`");
+        }
+    }
+}
+
+#[test]
+fn a_key_of_ones_own_is_refused_where_it_would_not_be_used() {
+    let wise = provider("wise");
+    let Algorithm::Rsa { key: PublicKey::Fixed { keys, .. }, .. } =
+        wise.schemes().next().expect("one").algorithm
+    else {
+        panic!("an RSA key")
+    };
+    let pem = ("public_key_pem", keys[0].1);
+    for pairs in [vec![pem], vec![("environment", "sandbox"), pem]] {
+        let invalid = wise.check_settings(&settings(&pairs)).expect_err("of no use");
+        assert_eq!(
+            invalid[0].to_string(),
+            "the setting `public_key_pem` is of no use unless `environment` is `custom`"
+        );
+        assert_eq!(invalid.len(), 1);
+    }
+}
+
+#[test]
+fn a_source_that_verifies_nothing_without_a_credential_is_told_from_one_that_can_do_without() {
+    let needs = |id: &str, pairs: &[(&str, &str)]| provider(id).needs_api_credential(&settings(pairs));
+    assert!(needs("plaid", &[]) && needs("plaid", &[("environment", "sandbox")]));
+    assert!(needs("paypal", &[("verification", "api")]));
+    assert!(!needs("paypal", &[]) && !needs("paypal", &[("verification", "certificate")]));
+    assert!(!needs("stripe", &[]) && !needs("square", &[]));
+    for provider in Provider::all() {
+        let taken = provider.check_api_credential("client:secret") != Err(crate::InvalidCredential::Unused);
+        assert_eq!(provider.credential_use().is_some(), taken, "{}", provider.id());
+    }
+}
+
+#[test]
+fn what_a_source_s_signature_covers_depends_on_its_settings_only_where_these_say_how_it_signs() {
+    let covers = |id: &str, pairs: &[(&str, &str)]| provider(id).covers_with(&settings(pairs));
+    assert_eq!(covers("stripe", &[]), Covers::Body);
+    assert_eq!(covers("adyen", &[]), Covers::Fields);
+    for id in ["mollie", "phonepe", "chargebee"] {
+        assert_eq!(covers(id, &[]), Covers::None, "{id}");
+    }
+    let token = [("algorithm", "token"), ("signature", "header:x-token")];
+    let body = [
+        ("algorithm", "hmac-sha256"),
+        ("signature", "header:x-signature"),
+        ("encoding", "hex"),
+        ("signed", "{body}"),
+    ];
+    assert_eq!((covers("generic", &token), covers("generic", &body)), (Covers::None, Covers::Body));
+    assert_eq!(covers("generic", &[("algorithm", "nothing")]), Covers::None);
+}
+
+#[test]
 fn settings_are_checked_and_unknown_names_refused() {
     let adyen = provider("adyen");
     assert_eq!(adyen.check_settings(&settings(&[])), Ok(()));

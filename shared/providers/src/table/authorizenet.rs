@@ -13,7 +13,7 @@ pub(super) static AUTHORIZENET: Provider = Provider {
     experimental: false,
     schemes: Schemes::one(Scheme {
         // The key looks like hex but is used as text.
-        key: Key { min_bytes: 128, ..TEXT_KEY },
+        key: Key { encoding: KeyEncoding::HexText, min_bytes: 128, ..TEXT_KEY },
         signature: Signature {
             prefix: SignaturePrefix::Required("sha512="),
             ..in_header("x-anet-signature", Encoding::HexAnyCase)

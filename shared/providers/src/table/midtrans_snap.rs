@@ -54,7 +54,7 @@ pub(super) static MIDTRANS_SNAP: Provider = Provider {
             name: "notification_path",
             description: "The path that Midtrans calls, where a proxy in front of Payrelay changes it.",
             required: false,
-            values: SettingValues::Text,
+            values: SettingValues::Path,
         },
         Setting {
             name: "merchant_id",

@@ -40,7 +40,7 @@ pub(super) static PAYPAL: Provider = Provider {
             name: "webhook_id",
             description: "The webhook's id from PayPal's dashboard. It is signed, and not in the request.",
             required: true,
-            values: SettingValues::Text,
+            values: SettingValues::Id,
         },
         Setting {
             name: "environment",

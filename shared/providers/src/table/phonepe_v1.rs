@@ -37,7 +37,7 @@ pub(super) static PHONEPE_V1: Provider = Provider {
             name: "salt_index",
             description: "The number that PhonePe shows beside the salt key.",
             required: true,
-            values: SettingValues::Text,
+            values: SettingValues::Digits,
         },
     ],
     normalise: Normalise::Format(&Format {

@@ -24,7 +24,7 @@ pub(super) static SQUARE: Provider = Provider {
         name: "notification_url",
         description: "The address as it is entered at Square, where a proxy in front of Payrelay changes it.",
         required: false,
-        values: SettingValues::Text,
+        values: SettingValues::HttpUrl,
     }],
     normalise: Normalise::Format(&Format {
         event_id: &[Body("event_id")],

@@ -28,7 +28,7 @@ impl Key {
             return None;
         }
         let key = match row.encoding {
-            KeyEncoding::Utf8 => text.as_bytes().to_vec(),
+            KeyEncoding::Utf8 | KeyEncoding::HexText => text.as_bytes().to_vec(),
             KeyEncoding::Hex => HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?,
             KeyEncoding::Base64 => BASE64.decode(text.as_bytes()).ok()?,
             KeyEncoding::Sha1OfUtf8 => Sha1::digest(text.as_bytes()).to_vec(),

@@ -228,7 +228,14 @@ fn hold(condition: &Condition, view: &View<'_>) -> Result<(), Rejection> {
             true
         }
     };
-    if holds { Ok(()) } else { Err(Rejection::SignatureMismatch) }
+    match condition {
+        _ if holds => Ok(()),
+        // Another scheme is meant, and what that one complains of is the reason.
+        Condition::PairAbsent(_) | Condition::Absent(_) | Condition::HeaderAbsent(_) => {
+            Err(Rejection::MissingSignature)
+        }
+        _ => Err(Rejection::SignatureMismatch),
+    }
 }
 
 /// Digits only: `+1`, ` 1` and `1e9` are what parsers disagree on. Eighteen of them leave room to subtract.

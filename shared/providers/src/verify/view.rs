@@ -106,16 +106,16 @@ impl<'a> View<'a> {
     /// What the templates say was signed; at least one.
     pub(super) fn messages(&self, templates: &[Template<'a>]) -> Result<Vec<Message<'a>>, Rejection> {
         let mut messages = Vec::with_capacity(templates.len());
-        let mut missing = Rejection::MissingSignature;
+        let mut furthest = None;
         for template in templates {
             let mut message = Vec::new();
             match self.render(template, &mut message) {
                 Ok(()) => messages.push(message),
-                Err(Rejection::MissingSignature) => {}
-                Err(rejection) => missing = rejection,
+                // That a setting is absent says nothing where another template does without it.
+                Err(rejection) => furthest = furthest.max(Some(rejection)),
             }
         }
-        if messages.is_empty() { Err(missing) } else { Ok(messages) }
+        if messages.is_empty() { Err(furthest.unwrap_or(Rejection::MissingSignature)) } else { Ok(messages) }
     }
 
     fn render(&self, template: &[Part<'a>], message: &mut Message<'a>) -> Result<(), Rejection> {

@@ -1,6 +1,6 @@
 //! The tables in the crate's README are what the code says. `PAYRELAY_WRITE_README=1` writes them.
 
-use providers::{Covers, Expressed, Provider, Setting, SettingValues};
+use providers::{Covers, Expressed, Provider, Setting, SettingValues, Settings};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -18,8 +18,13 @@ fn table() -> String {
     );
     for provider in Provider::all() {
         let expresses = provider.expresses();
+        // Without a source's settings, which may prove more.
+        let proves_nothing = provider.covers_with(&Settings::new()) == Covers::None
+            && (provider.covers().is_some() || !provider.is_signed());
         let cell = |expressed: Expressed| match expressed {
             Expressed::Never => "",
+            _ if proves_nothing && !provider.confirms() => "unproven",
+            _ if proves_nothing => "by API",
             Expressed::WithoutAmount => "no amount",
             Expressed::WithAmount => "yes",
         };
@@ -83,6 +88,10 @@ fn values_of(values: &SettingValues) -> String {
         SettingValues::Currency => "a code of ISO 4217".to_owned(),
         SettingValues::PublicKeyPem => "an RSA public key in PEM".to_owned(),
         SettingValues::Text => "text".to_owned(),
+        SettingValues::HttpUrl => "an http or https address".to_owned(),
+        SettingValues::Path => "a path".to_owned(),
+        SettingValues::Id => "letters, digits and `-`".to_owned(),
+        SettingValues::Digits => "digits".to_owned(),
     }
 }
 

@@ -5,13 +5,12 @@
 
 use data_encoding::BASE64;
 use domain::{
-    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId,
-    ReplayId, SecretId,
-    SourceId,
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId, ReplayId,
+    SecretId, SourceId,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
-use queue::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage};
+use queue::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply};
 use serde_json::Value;
 
 const BODY: &str = r#"{ "id": "evt_1", "spaces":  "as they came" }"#;
@@ -121,8 +120,8 @@ fn a_question_and_its_answer_carry_the_webhook_as_it_was_verified() {
     let read = FetchMessage::decode(&question.encode()).unwrap();
     assert_eq!((&read.event, read.attempt, read.webhook.fetch), (&event_id(), 3, true));
     assert_eq!((&read.webhook.body, &read.webhook.meta), (&question.webhook.body, &question.webhook.meta));
-    for answer in [Some(vec![0, 159, 146, 150]), None] {
-        let confirmation = Some(Confirmation { event: event_id(), at: at(), answer });
+    for reply in [Reply::Answer(vec![0, 159, 146, 150]), Reply::Unknown, Reply::Unusable] {
+        let confirmation = Some(Confirmation { event: event_id(), at: at(), reply });
         let sent = EventMessage { confirmation: confirmation.clone(), ..question.webhook.clone() };
         let read = EventMessage::decode(&sent.encode()).unwrap();
         assert_eq!((read.confirmation, read.body), (confirmation, sent.body));
@@ -130,7 +129,7 @@ fn a_question_and_its_answer_carry_the_webhook_as_it_was_verified() {
     let mut json: Value = serde_json::from_str(&question.encode()).unwrap();
     json["webhook"] = readable(&question.webhook);
     insta::assert_json_snapshot!("fetch_message", json);
-    let confirmation = Some(Confirmation { event: event_id(), at: at(), answer: None });
+    let confirmation = Some(Confirmation { event: event_id(), at: at(), reply: Reply::Unknown });
     insta::assert_json_snapshot!(
         "event_message_of_what_the_api_does_not_know",
         readable(&EventMessage { confirmation, ..event_message(&[]) })

@@ -58,6 +58,7 @@ const RETRY_AFTER: &[(&str, Option<u32>)] = &[
     // The three forms of an HTTP date, two minutes from now; the odd quarter of a second is rounded up.
     ("Sun, 22 Nov 2026 12:02:00 GMT", Some(120)), ("Sunday, 22-Nov-26 12:02:00 GMT", Some(120)), ("Sun Nov 22 12:02:00 2026", Some(120)),
     ("Sun, 22 Nov 2026 12:00:00 GMT", Some(0)), ("Sat, 21 Nov 2026 12:00:00 GMT", Some(0)), ("Tue, 01 Dec 2026 12:00:00 GMT", Some(86_400)),
+    ("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400)), ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
     ("", None), ("-1", None), ("+5", None), ("1.5", None), ("soon", None), ("12 0", None), ("2026-11-22T12:02:00Z", None),
     ("Mon, 22 Nov 2026 12:02:00 GMT", None), ("Sun, 22 Nov 2026 12:02:00 +0100", None), ("Sun, 32 Nov 2026 12:02:00 GMT", None), ("\u{661}\u{662}", None),
 ];

@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
 
 use super::*;
-use crate::connect::tls_config;
 use domain::FailureKind;
 use hyper::{
     server::conn::{http1, http2},
@@ -11,7 +10,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
-    RootCertStore, ServerConfig,
+    ServerConfig,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
@@ -76,11 +75,8 @@ fn loopback() -> (EgressPolicy, Limits, Resolver) {
 }
 
 fn trusting(certificate: &CertificateDer<'static>) -> Client {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let tls = tls_config(|builder| builder.with_root_certificates(roots));
     let (policy, limits, resolver) = loopback();
-    Client::assemble(policy, limits, resolver, |dialer| Connector::with_tls(dialer, tls))
+    Client::trusting(policy, limits, resolver, [certificate.to_vec()]).unwrap()
 }
 
 async fn post(client: &Client, host: &str, port: u16) -> Answer {
@@ -121,6 +117,13 @@ async fn a_certificate_from_an_unknown_issuer_is_refused_and_the_owner_is_told_w
     let error = post(&client, "hooks.example.com", server.port).await.outcome.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Tls);
     assert_eq!(error.public_text(), "TLS could not be set up: invalid peer certificate: UnknownIssuer");
+}
+
+#[test]
+fn what_is_no_certificate_is_not_a_root() {
+    let (policy, limits, resolver) = loopback();
+    let refused = Client::trusting(policy, limits, resolver, [b"-----BEGIN".to_vec()]);
+    assert_eq!(refused.unwrap_err().to_string(), "the root is not a certificate in DER");
 }
 
 #[test]

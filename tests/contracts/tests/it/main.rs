@@ -17,6 +17,7 @@ mod samples;
 mod store_config;
 mod store_deliveries;
 mod store_events;
+mod store_health;
 mod store_payments;
 mod store_quarantine;
 mod store_replays;
@@ -78,6 +79,7 @@ fn all() -> impl Iterator<Item = &'static Check> {
         store_events::CHECKS,
         store_payments::CHECKS,
         store_quarantine::CHECKS,
+        store_health::CHECKS,
         store_replays::CHECKS,
         vault::CHECKS,
     ];

@@ -119,7 +119,7 @@ fn dedupe_key(provider_payment_id: &str, key: &str) -> String {
 pub(crate) fn event_without_payment(key: &str, received_at: Timestamp) -> Event {
     Event {
         id: EventId::derive(&source_id(1), None, key),
-        source: source_id(1),
+        source: Some(source_id(1)),
         provider: "stripe".to_owned(),
         event_type: EventType::PaymentCaptured,
         payment: None,
@@ -130,6 +130,7 @@ pub(crate) fn event_without_payment(key: &str, received_at: Timestamp) -> Event 
         notification: Notification { facts: Vec::new(), ..notification(1, key, 100) },
         transition: None,
         unconfirmed: None,
+        notice: None,
         endpoints: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ crate::checks!["store":
     the_requests_of_all_sources_in_quarantine_are_listed_by_time,
     a_day_in_quarantine_ends_at_its_number_of_requests,
     a_day_in_quarantine_ends_at_its_bytes,
+    what_comes_at_once_gets_no_more_of_a_day_than_there_is,
 ];
 
 fn request(source: u64, milliseconds: i64) -> SealedRequest {
@@ -110,4 +111,13 @@ async fn a_day_in_quarantine_ends_at_its_bytes(clients: Clients) {
     assert!(!reserve(11).await, "what does not fit is not counted");
     assert!(reserve(10).await);
     assert!(!reserve(1).await);
+}
+
+async fn what_comes_at_once_gets_no_more_of_a_day_than_there_is(clients: Clients) {
+    let store = store(&clients).await;
+    let source = source_id(1);
+    let share = QUARANTINE_MAX_BYTES_PER_DAY / 10 + 1; // nine of them fit
+    let reserve = async || store.reserve_quarantine(&source, at(0), share).await.unwrap();
+    let reserved = futures::future::join_all((0..40).map(|_| reserve())).await;
+    assert_eq!(reserved.into_iter().filter(|reserved| *reserved).count(), 9);
 }

@@ -2,7 +2,8 @@
 //!
 //! What is expected is said here and not asked of the code: each answer is that of the table in
 //! `functions/webhook/src/lib.rs`, each exemption is named with its reason. That nothing is queued, that the counter
-//! went up by one and that the request is in quarantine is checked at every one of them (`App::refuses`).
+//! went up by one and that the request was kept is checked at every one of them (`App::refuses_unlisted`); that it is in
+//! quarantine, at the end of each account.
 
 mod account;
 mod bodies;
@@ -20,7 +21,7 @@ use journeys::{App, Refusal, Sent};
 use providers::Provider;
 use providers::scheme::{Algorithm, KeyPrefix, Unit};
 use serde_json::{Value, json};
-use signatures::{ANY_CASE, MAY_BE_JOINED, MAY_REPEAT};
+use signatures::{ANY_CASE, Case, MAY_BE_JOINED, MAY_REPEAT};
 use simulators::Simulator;
 use std::collections::BTreeSet;
 use wiremock::MockServer;
@@ -45,6 +46,14 @@ impl Report {
         anyhow::ensure!(self.0.is_empty(), "{}", self.0.join("\n"));
         Ok(())
     }
+}
+
+/// Each of these requests is refused for its reason, and kept.
+async fn refuse_all(app: &App, report: &mut Report, account: &Account, cases: Vec<Case>) {
+    for case in cases {
+        report.note(account.refuses(app, &case.what, &case.sent, Refusal::rejected(case.reason)).await);
+    }
+    report.note(account.end(app).await);
 }
 
 async fn accounts(app: &App) -> Result<Vec<Account>> {
@@ -78,9 +87,7 @@ async fn a_signature_that_is_not_right_is_refused_whatever_is_wrong_with_it() ->
             continue;
         };
         report.note(account.accepts(&app, "as it is right", &account.genuine).await);
-        for case in signatures::of(&account, &way) {
-            report.note(account.refuses(&app, &case.what, &case.sent, Refusal::rejected(case.reason)).await);
-        }
+        refuse_all(&app, &mut report, &account, signatures::of(&account, &way)).await;
     }
     assert_eq!(unsigned, UNSIGNED.iter().map(|(provider, _)| *provider).collect::<Vec<_>>());
     report.end()
@@ -94,9 +101,9 @@ async fn the_less_usual_ways_of_signing_are_no_weaker() -> Result<()> {
     for account in &accounts {
         let way = account.way.context("it is signed")?;
         report.note(account.accepts(&app, "as it is right", &account.genuine).await);
-        for case in signatures::of(account, &way).into_iter().chain(bodies::altered(account)) {
-            report.note(account.refuses(&app, &case.what, &case.sent, Refusal::rejected(case.reason)).await);
-        }
+        let mut cases = signatures::of(account, &way);
+        cases.extend(bodies::altered(account));
+        refuse_all(&app, &mut report, account, cases).await;
     }
     let tried: BTreeSet<String> = accounts.into_iter().map(|account| account.name).collect();
     let all = Provider::all().flat_map(|provider| {
@@ -184,9 +191,7 @@ async fn a_signature_that_is_too_old_or_from_the_future_is_refused() -> Result<(
             let sent = account.signed_at(at)?;
             report.note(account.refuses(&app, what, &sent, Refusal::rejected(STALE)).await);
         }
-        for case in named::times(&account, now) {
-            report.note(account.refuses(&app, &case.what, &case.sent, Refusal::rejected(case.reason)).await);
-        }
+        refuse_all(&app, &mut report, &account, named::times(&account, now)).await;
     }
     for provider in TIMES_NOT_JUDGED {
         let account = Account::open(&app, provider).await?;
@@ -202,10 +207,11 @@ async fn no_algorithm_that_the_sender_names_is_obeyed() -> Result<()> {
     let mut report = Report::default();
     let mut tried = BTreeSet::new();
     for account in accounts(&app).await?.into_iter().chain(further_accounts(&app).await?) {
-        for case in named::algorithms(&account) {
-            report.note(account.refuses(&app, &case.what, &case.sent, Refusal::rejected(case.reason)).await);
+        let cases = named::algorithms(&account);
+        if !cases.is_empty() {
             tried.insert(account.name.clone());
         }
+        refuse_all(&app, &mut report, &account, cases).await;
     }
     assert_eq!(tried, named::NAME_AN_ALGORITHM.iter().map(|name| (*name).to_owned()).collect());
     report.end()
@@ -216,9 +222,7 @@ async fn a_body_that_is_not_what_was_signed_is_refused() -> Result<()> {
     let (app, _server) = start().await?;
     let mut report = Report::default();
     for account in accounts(&app).await? {
-        for case in bodies::altered(&account) {
-            report.note(account.refuses(&app, &case.what, &case.sent, Refusal::rejected(case.reason)).await);
-        }
+        refuse_all(&app, &mut report, &account, bodies::altered(&account)).await;
     }
     report.end()
 }
@@ -238,8 +242,14 @@ async fn a_genuine_body_that_can_not_be_read_is_malformed() -> Result<()> {
             if account.id() == "mollie" && matches!(what, "a form" | "half of it" | "it and more") {
                 continue;
             }
+            // Shopify's SDK takes no empty body, whatever is signed.
+            if account.id() == "shopify" && what == "nothing" {
+                report.note(account.refuses(&app, what, &sent, Refusal::rejected(MISMATCH)).await);
+                continue;
+            }
             report.note(account.refuses(&app, what, &sent, Refusal::malformed()).await);
         }
+        report.note(account.end(&app).await);
     }
     report.end()
 }
@@ -390,7 +400,7 @@ async fn xml_defines_nothing_fetches_nothing_and_nests_to_no_depth() -> Result<(
         .collect();
     let deep = format!("{}{}", "<a>".repeat(50_000), "</a>".repeat(50_000));
     for (what, document) in [
-        ("nothing", String::new()),
+        ("white space", " \n".to_owned()),
         ("no XML", "kind=check".to_owned()),
         ("a document type", entity("<!DOCTYPE notification>")),
         ("an external document type", entity("<!DOCTYPE a SYSTEM \"http://127.0.0.1/a.dtd\">")),
@@ -411,7 +421,7 @@ async fn xml_defines_nothing_fetches_nothing_and_nests_to_no_depth() -> Result<(
         ("an entity that nobody defined", good.replacen(">check<", ">&e;<", 1)),
         ("a character that there is not", good.replacen(">check<", ">&#0;<", 1)),
         ("depth", good.replacen("<subject>", &format!("<subject>{deep}"), 1)),
-        ("depth without end", "<a>".repeat(100_000)),
+        ("depth without end", "<a>".repeat(60_000)),
         ("breadth", good.replacen("<subject>", &format!("<subject>{}", "<a/>".repeat(80_000)), 1)),
         ("half of it", good[..good.len() / 2].to_owned()),
         ("more of it", format!("{good}{good}")),
@@ -431,6 +441,7 @@ async fn xml_defines_nothing_fetches_nothing_and_nests_to_no_depth() -> Result<(
     report.note(account.refuses(&app, "no base64", &sent, Refusal::rejected("malformed_body")).await);
     let sent = named::braintree_payload(secret, "PG5vd");
     report.note(account.refuses(&app, "base64 that ends early", &sent, Refusal::malformed()).await);
+    report.note(account.end(&app).await);
     report.end()
 }
 

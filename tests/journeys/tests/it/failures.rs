@@ -17,11 +17,14 @@ use tokio::task::JoinSet;
 
 /// Servers that misbehave, each in its way; they end with this.
 #[derive(Default)]
-struct Servers(JoinSet<()>);
+pub(crate) struct Servers(JoinSet<()>);
 
 impl Servers {
     /// Gives the port of a server that does `behave` with each connection.
-    async fn start<F>(&mut self, behave: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Result<u16>
+    pub(crate) async fn start<F>(
+        &mut self,
+        behave: impl Fn(TcpStream) -> F + Send + Sync + 'static,
+    ) -> Result<u16>
     where
         F: Future<Output = io::Result<()>> + Send,
     {
@@ -36,7 +39,7 @@ impl Servers {
         Ok(port)
     }
 
-    async fn answering(&mut self, answer: &'static str) -> Result<u16> {
+    pub(crate) async fn answering(&mut self, answer: &'static str) -> Result<u16> {
         self.start(move |mut stream| async move {
             let mut request = [0; 16 * 1024];
             let _ = stream.read(&mut request).await?;

@@ -50,6 +50,10 @@ async fn a_classic_webhook_of_mollie_moves_money_once_mollie_has_confirmed_it() 
         (&waiting["verified_by"], &waiting["effect"], &waiting["reason"]),
         (&json!("none"), &json!("unverified"), &json!("awaiting_confirmation")),
     );
+    assert_eq!(
+        (&waiting["type"], &waiting["provider_payment_id"]),
+        (&json!("payment.unverified"), &json!(MOLLIE_PAYMENT)),
+    );
     assert!(payments(&app).await?.is_empty() && receiver.receipts().is_empty());
 
     app.clock.advance(SignedDuration::from_secs(2));
@@ -123,6 +127,7 @@ async fn a_forged_notification_about_an_unknown_payment_moves_and_tells_nothing(
         (&event["effect"], &event["reason"], &event["verified_by"]),
         (&json!("unverified"), &json!("unknown_to_provider"), &json!("none")),
     );
+    assert_eq!(event["type"], "payment.unverified");
     assert!(payments(&app).await?.is_empty() && receiver.receipts().is_empty());
     assert_eq!(app.stack.fetches_dead_letter_count()?, 0);
     // Nor is anything asked for that is not an id.
@@ -143,6 +148,11 @@ async fn a_refused_credential_makes_a_dead_letter_that_a_new_credential_redeems(
     let letters = app.stack.fetches_dead_letters.receive_letters().await?;
     assert_eq!(letters[0].reason.as_deref(), Some("credential refused: the API answered 401"));
     assert!(!letters[0].body.contains(MOLLIE_KEY), "a question carries no credential");
+    let failed = only_event(&app).await?;
+    assert_eq!(
+        (&failed["reason"], &failed["effect"], &failed["type"]),
+        (&json!("confirmation_failed"), &json!("unverified"), &json!("payment.unverified")),
+    );
 
     apis.reset().await;
     let paid = ResponseTemplate::new(200).set_body_json(documented("mollie", "paid"));
@@ -157,7 +167,10 @@ async fn a_refused_credential_makes_a_dead_letter_that_a_new_credential_redeems(
     assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.text());
     app.stack.fetches.send(&letters[0].body).await?;
     app.stack.settle().await?;
-    assert_eq!(only_event(&app).await?["verified_by"], "api");
+    let event = only_event(&app).await?;
+    assert_eq!((&event["id"], &event["received_at"]), (&failed["id"], &failed["received_at"]));
+    assert_eq!((&event["verified_by"], &event["type"]), (&json!("api"), &json!("payment.captured")));
+    assert!(event.get("reason").is_none());
     Ok(())
 }
 
@@ -255,7 +268,7 @@ async fn a_slow_api_does_not_hold_the_function_up_and_is_asked_again() -> Result
         dead_letters: known.dead_letters.clone(),
         clock: known.clock.clone(),
         accounts: platform::Cache::new(known.clock.clone(), SignedDuration::ZERO),
-        spacing: Duration::ZERO,
+        pace: fetcher::Pace::new(Duration::ZERO),
     };
     let taken = app.stack.fetches.poll(0, async |batch| fetcher::handle(&impatient, batch).await).await?;
     assert_eq!(taken, 1);
@@ -297,6 +310,13 @@ async fn a_thin_event_of_stripe_becomes_what_stripe_says_of_its_object() -> Resu
         .await;
     let webhook = stripe.sign(thin("payment_intent", id), app.clock.now());
     assert_eq!(app.webhook(&source, &webhook).await?.status, StatusCode::OK);
+    record(&app).await?;
+    let waiting = only_event(&app).await?;
+    assert_eq!(
+        (&waiting["verified_by"], &waiting["type"], &waiting["reason"]),
+        (&json!("signature"), &json!("payment.unverified"), &json!("awaiting_confirmation")),
+        "it is genuine; what it lacks is content",
+    );
     app.stack.settle().await?;
     let payment = payments(&app).await?.remove(0);
     assert_eq!((&payment["status"], &payment["amount_captured"]), (&json!("captured"), &json!(2000)));
@@ -336,6 +356,10 @@ async fn a_refund_whose_payment_only_the_api_knows_is_recorded_with_that_payment
     let (told, stands_in) = (find("applied")?, find("unverified")?);
     assert_eq!((&told["type"], &told["payment"]), (&json!("refund.succeeded"), &payment["id"]));
     assert_eq!((&stands_in["reason"], stands_in.get("payment")), (&json!("recorded_with_payment"), None));
+    assert_eq!(
+        (&stands_in["verified_by"], &stands_in["type"]),
+        (&json!("signature"), &json!("payment.unverified"))
+    );
     assert_eq!(told["provider_event_id"], stands_in["provider_event_id"]);
     assert_eq!(receiver.receipts().len(), 1, "told once");
     Ok(())
@@ -390,7 +414,10 @@ async fn a_credential_that_comes_later_settles_what_was_unproven_before() -> Res
     app.stack.settle().await?;
     let payment = payments(&app).await?.remove(0);
     assert_eq!((&payment["status"], &payment["integrity"]), (&json!("unknown"), &json!("unverified")));
-    assert_eq!(receiver.receipts().len(), 1, "without a credential it is relayed as it is");
+    let receipts = receiver.receipts();
+    assert_eq!(receipts.len(), 1, "without a credential it is relayed as the claim that it is");
+    let told = receipts[0].json();
+    assert_eq!((&told["type"], &told["data"]["event"]["reason"]), (&json!("payment.unverified"), &json!("no_credential")));
 
     let body = json!({ "api_credential": "a-key-of-the-api" });
     let replaced = app.api(Method::PUT, &format!("/v1/sources/{source}"), Some(body)).await?;

@@ -11,6 +11,7 @@ use journeys::{App, HOST, Refusal, Sent};
 use providers::Provider;
 use providers::scheme::{Encoding, Place, Repeat, Scheme, Shape, SignaturePrefix};
 use simulators::{Message, Simulator};
+use std::cell::Cell;
 use std::ops::Range;
 use url::form_urlencoded;
 
@@ -229,6 +230,8 @@ pub(super) struct Account {
     pub(super) simulated: Option<(Simulator, Message)>,
     /// Those of the source, where the request is not simulated.
     pub(super) secrets: Vec<String>,
+    /// How many requests must be in quarantine by now.
+    kept: Cell<usize>,
 }
 
 impl Account {
@@ -251,6 +254,7 @@ impl Account {
             genuine,
             simulated,
             secrets: Vec::new(),
+            kept: Cell::default(),
         })
     }
 
@@ -263,7 +267,16 @@ impl Account {
         let source = created["id"].as_str().context("a source has an id")?.to_owned();
         let provider = Provider::find(provider).context("there is such a provider")?;
         let row = provider.schemes().find(|row| row.name == scheme).with_context(|| name.clone())?;
-        Ok(Self { name, provider, source, way: Some(Way::by(row)), genuine: sent, simulated: None, secrets })
+        Ok(Self {
+            name,
+            provider,
+            source,
+            way: Some(Way::by(row)),
+            genuine: sent,
+            simulated: None,
+            secrets,
+            kept: Cell::default(),
+        })
     }
 
     pub(super) fn id(&self) -> &'static str {
@@ -302,7 +315,17 @@ impl Account {
         sent: &Sent,
         expected: Refusal<'_>,
     ) -> Result<()> {
-        app.refuses(&format!("{}: {what}", self.name), (&self.source, self.id()), sent, expected).await
+        let what = format!("{}: {what}", self.name);
+        self.kept.set(self.kept.get() + usize::from(expected.kept));
+        app.refuses_unlisted(&what, (&self.source, self.id()), sent, expected).await
+    }
+
+    /// That what was to be kept is in quarantine, and nothing else. To be called last.
+    pub(super) async fn end(&self, app: &App) -> Result<()> {
+        let (listed, kept) = (app.quarantined(&self.source).await?, self.kept.get());
+        ensure!(kept <= 100, "{}: more was kept than a page of the list can show", self.name);
+        ensure!(listed == kept, "{}: {listed} requests are in quarantine, not {kept}", self.name);
+        Ok(())
     }
 
     pub(super) async fn accepts(&self, app: &App, what: &str, sent: &Sent) -> Result<()> {

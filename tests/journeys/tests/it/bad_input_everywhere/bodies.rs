@@ -1,13 +1,16 @@
 //! What can be wrong with a body.
 
 use super::account::{
-    Account, BODY, Carrier, MALFORMED, MISMATCH, MISSING, field_twice, member, member_twice, with_field,
+    Account, BODY, Carrier, MALFORMED, MISMATCH, MISSING, Way, field_twice, member, member_twice, with_field,
     with_header, with_member, without_member,
 };
 use super::signatures::{Case, case};
 use anyhow::Result;
 use journeys::Sent;
 use url::form_urlencoded;
+
+/// Deep enough for whoever recurses to run out of a test's stack of 2 MiB, at a hundred bytes a level.
+const DEEP: usize = 20_000;
 
 /// How verification reads the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,7 @@ const READS: &[(&str, Reads, &str)] = &[
     ("flutterwave", Reads::Nothing, "sends a token"),
     ("mercadopago", Reads::Nothing, "signs the query and a header"),
     ("midtrans", Reads::Json, "signs three members"),
+    ("midtrans, signature_key of an account", Reads::Json, "signs three members"),
     ("midtrans_snap", Reads::Json, "signs the body without white space between its tokens"),
     ("mollie", Reads::Nothing, "signs nothing"),
     ("nuvei", Reads::Form, "signs six fields"),
@@ -39,7 +43,7 @@ const READS: &[(&str, Reads, &str)] = &[
     ("phonepe_v1", Reads::Json, "signs a member that holds all there is"),
     ("woovi", Reads::Json, "says in the body for whom it is, which is looked at first"),
     ("woovi, without company", Reads::Json, "the same"),
-    ("midtrans, signature_key of an account", Reads::Json, "signs three members"),
+    ("xendit", Reads::Nothing, "sends a token"),
 ];
 
 /// The fields or members that are signed one by one, and why a request without one is refused: absent ones count as
@@ -96,12 +100,12 @@ pub(super) fn altered(account: &Account) -> Vec<Case> {
             cases.push(case("with a truncated body", truncated, BODY));
             cases.push(case("without a body", body(Vec::new()), BODY));
             cases.push(case("with bytes that are no UTF-8", body(not_utf8(&genuine.body)), BODY));
-            cases.push(case("with lists without end", body(b"[".repeat(100_000)), BODY));
-            cases.push(case("with objects without end", body(br#"{"a":"#.repeat(50_000)), BODY));
+            cases.push(case("with lists without end", body(b"[".repeat(DEEP)), BODY));
+            cases.push(case("with objects without end", body(br#"{"a":"#.repeat(DEEP)), BODY));
         }
         Reads::Form => {
-            // What the cut goes through stands at the end: the payload, or else the signature.
-            let cut = if account.id() == "braintree" { MISMATCH } else { MALFORMED };
+            // What stands at the end is cut: an escape in the payload, or the signature.
+            let cut = if account.id() == "braintree" { BODY } else { MALFORMED };
             cases.push(case("with a truncated body", truncated, cut));
             cases.push(case("without a body", body(Vec::new()), MISSING));
             cases.push(case("with JSON for a body", body(br#"{"id":"1"}"#.to_vec()), MISSING));
@@ -184,9 +188,9 @@ pub(super) fn unreadable(account: &Account, at: jiff::Timestamp) -> Result<Vec<(
         ),
         ("half of it", genuine.body[..genuine.body.len() / 2].to_vec()),
         ("it and more", [&genuine.body[..], b"}"].concat()),
-        ("lists without end", b"[".repeat(200_000)),
-        ("objects without end", br#"{"a":"#.repeat(80_000)),
-        ("lists in lists", [b"[".repeat(100_000), b"]".repeat(100_000)].concat()),
+        ("lists without end", b"[".repeat(DEEP)),
+        ("objects without end", br#"{"a":"#.repeat(DEEP)),
+        ("lists in lists", [b"[".repeat(DEEP), b"]".repeat(DEEP)].concat()),
     ];
     let mut all = Vec::with_capacity(bodies.len());
     for (what, body) in bodies {
@@ -201,11 +205,11 @@ pub(super) fn unreadable(account: &Account, at: jiff::Timestamp) -> Result<Vec<(
 
 /// A genuine event with lists in lists where nobody looks.
 pub(super) fn deep(account: &Account, at: jiff::Timestamp) -> Result<Sent> {
-    let nested = [b"[".repeat(50_000), b"]".repeat(50_000)].concat();
+    let nested = [b"[".repeat(DEEP), b"]".repeat(DEEP)].concat();
     let genuine = &account.genuine;
     let body = [br#"{"nobody_looks_here":"#, &nested[..], b",", &genuine.body[1..]].concat();
-    match (reads(account), account.way.map(|way| way.carrier)) {
-        (Reads::Nothing, _) | (_, Some(Carrier::Json(_))) => Ok(Sent { body, ..genuine.clone() }),
-        _ => account.signed_over(&body, at),
-    }
+    let signs_no_bytes = matches!(account.way, Some(Way { carrier: Carrier::Json(_), .. }))
+        || account.id() == "phonepe_v1"
+        || reads(account) == Reads::Nothing;
+    if signs_no_bytes { Ok(Sent { body, ..genuine.clone() }) } else { account.signed_over(&body, at) }
 }

@@ -102,18 +102,21 @@ pub(super) fn algorithms(account: &Account) -> Vec<Case> {
             .map(|name| named("/SHA256/", &format!("/{name}/"), MISSING))
             .collect(),
         "payu" | "payu, x-openpayu-signature" => payu(account, &way),
-        "paypal" => {
-            [("SHA1withRSA", MALFORMED), ("sha256withRSA", MALFORMED), ("none", MALFORMED), ("", MISSING)]
-                .into_iter()
-                .map(|(name, reason)| {
-                    let sent = with_header(genuine, "paypal-auth-algo", Some(name.as_bytes()));
-                    case(format!("with `{name}`"), sent, reason)
-                })
-                .collect()
-        }
+        "paypal" => paypal(account),
         "plaid" => plaid(account, &way),
         _ => Vec::new(),
     }
+}
+
+/// Its SDK would take SHA-1 as well; a sender must not choose that.
+fn paypal(account: &Account) -> Vec<Case> {
+    [("SHA1withRSA", MALFORMED), ("sha256withRSA", MALFORMED), ("none", MALFORMED), ("", MISSING)]
+        .into_iter()
+        .map(|(name, reason)| {
+            let sent = with_header(&account.genuine, "paypal-auth-algo", Some(name.as_bytes()));
+            case(format!("with `{name}`"), sent, reason)
+        })
+        .collect()
 }
 
 /// One of those allowed, which made the signature not, or none of those.

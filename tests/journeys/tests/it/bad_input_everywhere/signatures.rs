@@ -6,7 +6,7 @@ use super::account::{
 };
 use data_encoding::BASE64;
 use journeys::Sent;
-use providers::scheme::{Condition, Part, Place, Shape, SignaturePrefix};
+use providers::scheme::{Condition, Part, Place, Shape};
 
 /// A request and why it is refused.
 pub(super) struct Case {
@@ -31,8 +31,8 @@ pub(super) const MAY_REPEAT: &[(&str, &str)] =
 pub(super) const MAY_BE_JOINED: &[(&str, &str)] = &[
     ("mollie_nextgen", "the same"),
     ("paddle", "what is joined falls into one of several `h1`, of which any may match"),
-    ("phonepe_v1", "SDKs differ on whether it is a list"),
-    ("recurly", "signatures are a list, of which any may match"),
+    ("phonepe_v1", "there is an element for each index of a key"),
+    ("recurly", "signatures follow one another, and any may match"),
     ("worldpay", "there is an element for each key"),
 ];
 
@@ -91,11 +91,11 @@ fn spoiled(account: &Account, way: &Way) -> Vec<Case> {
     if matches!(way.carrier, Carrier::Header(_)) {
         cases.push(with("is no text", &[b"\xff", signature.as_bytes()].concat(), malformed));
     }
-    let empty = match (way.shape, way.prefix) {
+    let empty = match way.shape {
         // The same as an empty value.
-        (Shape::One, SignaturePrefix::None) => None,
+        Shape::One if way.value(genuine) == signature => None,
         // An empty element of the list is none.
-        (Shape::First { .. }, _) => Some(MISSING),
+        Shape::First { .. } => Some(MISSING),
         _ => Some(MALFORMED),
     };
     cases.extend(empty.map(|reason| with("is empty", b"", reason)));
@@ -182,7 +182,7 @@ fn element(genuine: &Sent, way: &Way, name: &str) -> Vec<Case> {
     let text = way.element(genuine, name);
     let with = |text: Option<&str>| way.with_element(genuine, name, text);
     let altered = format!("{text}0");
-    // Of Hook0's names of headers: one that is not there can't be signed, and without any another scheme signs.
+    // Hook0 names headers: one that is not there can't be signed, and where none is named another scheme signs.
     let (other, none) = if name == "h" { (MISSING, MISMATCH) } else { (MISMATCH, MISSING) };
     let mut cases = vec![
         case(format!("without `{name}`"), with(None), none),

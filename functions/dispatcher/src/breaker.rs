@@ -1,0 +1,115 @@
+//! The circuit breaker: whether an endpoint is called, and what its answers make of it.
+//!
+//! Its state is one item of the table ([`Health`]), read with the endpoint and kept as long. An endpoint that answers has
+//! none, so that it costs no write; each failure counts one. A process that has counted a failure takes the count
+//! back at its next success, whatever the others have in their caches: so an endpoint that fails now and then does not
+//! reach the number that opens the breaker.
+//!
+//! **Guarantee:** what is held back is parked in the due-index, and no attempt of its schedule is used up by that. Whoever is
+//! let through as the probe has moved the time of the next one on in the table: there is one at a time, over all
+//! processes, and none if the one that got it stops.
+//!
+//! Every step follows from the item as it is. One that comes to nothing is taken at the next failure or success, so
+//! that none of them keeps a message from being done.
+
+use crate::{Deps, raise::raise, target};
+use domain::{Consequence, DisabledReason, EndpointId, Health, Notice};
+use jiff::Timestamp;
+use relay::Verdict;
+use std::error::Error;
+use store::StoreError;
+
+/// Whether an attempt may be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Admitted,
+    /// Not before this time.
+    Parked(Timestamp),
+}
+
+pub(crate) async fn admit(deps: &Deps, id: &EndpointId) -> Result<Admission, StoreError> {
+    let cached = deps.health.get_or_load(id, async || deps.store.health(id, false).await).await?;
+    if cached.is_none_or(|health| health.next_probe_at.is_none()) {
+        return Ok(Admission::Admitted);
+    }
+    // Parking costs more than to look whether it is still so.
+    let health = deps.store.health(id, true).await?;
+    deps.health.insert(id.clone(), health.clone());
+    let Some((health, probe_at)) = health.and_then(|health| health.next_probe_at.map(|at| (health, at)))
+    else {
+        return Ok(Admission::Admitted);
+    };
+    let now = deps.clock.now();
+    if now >= probe_at && deps.store.set_probe(id, Some(probe_at), health.probe_after(now)).await? {
+        deps.health.remove(id);
+        return Ok(Admission::Admitted);
+    }
+    Ok(Admission::Parked(health.parked_until(now, deps.entropy.unit())))
+}
+
+/// Notes how an attempt ended that is recorded already.
+pub(crate) async fn note(deps: &Deps, id: &EndpointId, verdict: &Verdict) {
+    let noted = match verdict {
+        Verdict::Succeeded => note_success(deps, id).await,
+        Verdict::Retry { .. } => note_failure(deps, id).await,
+        // Who asks for no more of this delivery is at work; who is gone is disabled.
+        Verdict::Stop | Verdict::Disable => Ok(()),
+    };
+    if let Err(error) = noted {
+        tracing::warn!(endpoint = %id, error = &error as &dyn Error, "how the endpoint fares could not be noted");
+    }
+}
+
+async fn note_success(deps: &Deps, id: &EndpointId) -> Result<(), StoreError> {
+    let cached = deps.health.get_or_load(id, async || deps.store.health(id, false).await).await?;
+    let Some(health) = cached else { return Ok(()) };
+    // Told before it is forgotten: what stops in between is told by the next success.
+    if health.is_failing() {
+        raise(deps, Notice::recovered(id, &health, deps.clock.now())).await?;
+        tracing::info!(endpoint = %id, failing_since = %health.failing_since, "the endpoint has recovered");
+    }
+    deps.store.clear_health(id, Some(health.failing_since)).await?;
+    deps.health.insert(id.clone(), None);
+    Ok(())
+}
+
+async fn note_failure(deps: &Deps, id: &EndpointId) -> Result<(), StoreError> {
+    let now = deps.clock.now();
+    let mut health = deps.store.note_failure(id, now).await?;
+    // One step a failure: between the last warning and the end there is another attempt.
+    if let Some(consequence) = health.consequence(now) {
+        health = follow(deps, id, health, consequence, now).await?;
+    }
+    deps.health.insert(id.clone(), Some(health));
+    Ok(())
+}
+
+/// Takes one step, which is told before it is written down; gives what it makes of the endpoint's health.
+async fn follow(
+    deps: &Deps,
+    id: &EndpointId,
+    health: Health,
+    consequence: Consequence,
+    now: Timestamp,
+) -> Result<Health, StoreError> {
+    let failures = health.consecutive_failures;
+    match consequence {
+        Consequence::Open => {
+            tracing::warn!(endpoint = %id, failures, "the endpoint keeps failing: its deliveries are parked");
+            raise(deps, Notice::failing(id, &health, None, now)).await?;
+            let probe_at = health.probe_after(now);
+            deps.store.set_probe(id, None, probe_at).await?;
+            Ok(Health { next_probe_at: Some(probe_at), ..health })
+        }
+        Consequence::Warn(percent) => {
+            tracing::warn!(endpoint = %id, failures, percent, "the endpoint will be disabled if it keeps failing");
+            raise(deps, Notice::failing(id, &health, Some(percent), now)).await?;
+            deps.store.note_warning(id, health.failing_since, percent).await?;
+            Ok(Health { warned_percent: Some(percent), ..health })
+        }
+        Consequence::GiveUp => {
+            target::disable(deps, id, DisabledReason::Failing).await?;
+            Ok(health)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The REST edge from outside.
+
+mod no_input_panics;
