@@ -65,9 +65,10 @@ impl Recorded {
     fn is_repeated_by(&self, incoming: &Incoming, id: &EventId) -> bool {
         let stage = |course: &Course| match course {
             Course::Fold | Course::Ask(_) | Course::Unasked => 0,
-            // The question may have been asked again since.
+            // The question may have been asked again since, and answered otherwise.
             Course::Fail => 1,
-            Course::Confirm { .. } | Course::Refute => 2,
+            Course::Refute => 2,
+            Course::Confirm { .. } => 3,
         };
         self.event.id == *id && stage(&self.course) == stage(&incoming.course)
     }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::{
     BreakerState, Conditions, CustomHeaders, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointStatus,
-    EventTypePattern, Health, HeaderHint, RetrySchedule, Signing, SourceId, serde_time, serde_time_option,
+    EventTypePattern, HeaderHint, Health, RetrySchedule, Signing, SourceId, serde_time, serde_time_option,
 };
 use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
 use jiff::Timestamp;

@@ -16,8 +16,6 @@ use serde::Serialize;
 const OPENS_AT: u32 = 25;
 /// An endpoint that does nothing but fail for so long is disabled.
 const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(5 * 24);
-/// Fewer failures than this prove nothing, however far apart they are: an endpoint may get one event a week.
-const LEAST_FAILURES: u32 = 10;
 /// In percent of [`GIVEN_UP_AFTER`].
 const WARNINGS: [u8; 3] = [50, 70, 90];
 const LAST_WARNING: u8 = 90;
@@ -82,9 +80,8 @@ impl Health {
         if self.next_probe_at.is_none() && self.consecutive_failures >= OPENS_AT {
             return Some(Consequence::Open);
         }
-        if self.consecutive_failures < LEAST_FAILURES {
-            return None;
-        }
+        // Fewer failures prove nothing, however far apart they are: an endpoint may get one event a week.
+        self.next_probe_at?;
         let failing = self.failing_for(now);
         let warned = self.warned_percent.unwrap_or(0);
         if warned >= LAST_WARNING {

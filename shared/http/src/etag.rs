@@ -41,11 +41,7 @@ impl IfMatch {
         let current = format!("\"{revision}\"");
         let variants = format!("\"{revision}-");
         let is_meant = |tag: &String| tag == "*" || *tag == current || tag.starts_with(&variants);
-        if self.0.is_empty() || self.0.iter().any(is_meant) {
-            Ok(())
-        } else {
-            Err(self.failed())
-        }
+        if self.0.is_empty() || self.0.iter().any(is_meant) { Ok(()) } else { Err(self.failed()) }
     }
 
     /// What a write has to find, if the client cares.

@@ -143,7 +143,8 @@ impl Bench {
 
 async fn dispatch(stack: Arc<Stack>) {
     loop {
-        let handled = stack.deliveries.poll(1, async |batch| dispatcher::handle(&stack.dispatcher, batch).await);
+        let handled =
+            stack.deliveries.poll(1, async |batch| dispatcher::handle(&stack.dispatcher, batch).await);
         handled.await.expect("the local queue answers");
     }
 }
@@ -178,7 +179,10 @@ async fn call(stack: &Stack, path: &str, body: Value) -> Result<Value> {
 }
 
 fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+    sorted
+        .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or_default()
 }
 
 #[tokio::main(flavor = "current_thread")]

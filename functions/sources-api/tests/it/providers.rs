@@ -13,7 +13,7 @@ async fn every_provider_is_listed_with_what_its_signature_proves_and_what_a_sour
         assert_eq!(&api.get(&path).await.expect(200).json, one);
     }
     api.get("/v1/providers/nobody").await.expect_problem(404, "not_found");
-    api.get("/v1/providers?limit=5").await.expect_problem(400, "unknown_parameter");
+    api.get("/v1/providers?limit=5").await.expect_problem(400, "invalid_parameter");
     api.send(Call::new("GET", "/v1/providers").no_key()).await.expect_problem(401, "unauthorized");
 }
 

@@ -36,7 +36,12 @@ fn the_state_is_half_open_from_the_time_of_the_probe_on() {
 #[test]
 fn warnings_come_at_50_70_and_90_percent_of_five_days_and_then_the_end() {
     let at = |hours: i64, warned_percent| {
-        Health { warned_percent, ..failing(10, HOUR * i32::try_from(hours).unwrap_or(0)) }.consequence(now())
+        Health {
+            warned_percent,
+            next_probe_at: Some(now()),
+            ..failing(25, HOUR * i32::try_from(hours).unwrap_or(0))
+        }
+        .consequence(now())
     };
     assert_eq!(at(59, None), None);
     assert_eq!(at(60, None), Some(Consequence::Warn(50)));
@@ -46,7 +51,7 @@ fn warnings_come_at_50_70_and_90_percent_of_five_days_and_then_the_end() {
     assert_eq!(at(119, Some(90)), None);
     assert_eq!(at(120, Some(90)), Some(Consequence::GiveUp));
     assert_eq!(at(500, None), Some(Consequence::Warn(90)), "never without the last warning");
-    assert_eq!(failing(9, HOUR * 500).consequence(now()), None, "a few failures far apart prove nothing");
+    assert_eq!(failing(24, HOUR * 500).consequence(now()), None, "a few failures far apart prove nothing");
 }
 
 #[test]

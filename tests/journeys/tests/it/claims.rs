@@ -1,6 +1,6 @@
 //! What is said about a payment and proven by nothing is told as a claim, never as money.
 
-use crate::apis::{form, hmac_sha256, mollie_calls, only_event, payments};
+use crate::apis::{hmac_sha256, mollie_calls, only_event, payments};
 use anyhow::{Context, Result, ensure};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -22,7 +22,7 @@ async fn told_once(app: &App, receiver: &Receiver) -> Result<Value> {
 }
 
 async fn unsigned_source(app: &App, provider: &str) -> Result<String> {
-    let body = json!({ "provider": provider, "settings": { "experimental": "accepted" } });
+    let body = json!({ "provider": provider, "secrets": [], "settings": { "experimental": "accepted" } });
     let source = app.create("/v1/sources", body).await?;
     Ok(source["id"].as_str().context("a source has an id")?.to_owned())
 }
@@ -101,10 +101,7 @@ async fn an_endpoint_that_waits_for_captures_is_not_told_of_a_claimed_one() -> R
     let said = json!({ "id": "1", "type": "paid", "payment": "p-1", "amount": 100, "currency": "EUR" });
     let request = Request::post(format!("/webhooks/{source}"))
         .header(header::CONTENT_TYPE, "application/json")
-        .header(
-            header::AUTHORIZATION,
-            format!("Basic {}", BASE64.encode(b"shop:a password of the journeys")),
-        )
+        .header(header::AUTHORIZATION, format!("Basic {}", BASE64.encode(b"shop:a password of the journeys")))
         .body(Body::from(said.to_string()))?;
     let answer = app.call(request).await?;
     ensure!(answer.status == StatusCode::OK, "{}", answer.text());

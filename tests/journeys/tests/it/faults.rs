@@ -68,7 +68,7 @@ impl Cast {
         self.app.stack.settle().await?;
         // Ten messages make a batch, and a batch takes as long as its slowest attempt.
         let batches = u32::try_from(self.faulty.len() / 10 + 2)?;
-        assert!(started.elapsed() < batches * Duration::from_secs(3), "{:?}", started.elapsed());
+        assert!(started.elapsed() < batches * Duration::from_secs(5), "{:?}", started.elapsed());
         assert_eq!((self.sound.receipts().len(), self.sound.refused()), (1, 0), "the other one is told once");
         assert_eq!(self.app.stack.dead_letter_counts()?, (0, 0));
         let mut deliveries = BTreeMap::new();
@@ -80,7 +80,7 @@ impl Cast {
             let attempts = delivery["attempts"].as_array().context("a list")?;
             assert_eq!(attempts.len(), 1, "{name}: {delivery}");
             let latency_ms = attempts[0]["latency_ms"].as_u64().context("a number")?;
-            assert!(latency_ms < 1500, "{name}: {latency_ms} ms");
+            assert!(latency_ms < 2500, "{name}: {latency_ms} ms");
             let excerpt = attempts[0]["response_excerpt"].as_str().unwrap_or_default();
             assert!(excerpt.len() <= 1024 && !excerpt.contains(char::is_control), "{name}: {excerpt}");
             deliveries.insert(name.clone(), delivery.clone());
@@ -260,7 +260,11 @@ const PIECES: &[(&str, Expected, Pieces)] = &[
     ),
     // Endless.
     ("a header without end", Unanswered("response_too_large"), forever("HTTP/1.1 200 OK\r\n", FLOOD, 0)),
-    ("a header line without end", Unanswered("response_too_large"), forever("HTTP/1.1 200 OK\r\nx: ", KIB_OF_X, 0)),
+    (
+        "a header line without end",
+        Unanswered("response_too_large"),
+        forever("HTTP/1.1 200 OK\r\nx: ", KIB_OF_X, 0),
+    ),
     ("an endless body", Succeeded(200), forever("HTTP/1.1 200 OK\r\n\r\n", KIB_OF_X, 0)),
     (
         "an endless row of chunks",
@@ -323,7 +327,8 @@ const PIECES: &[(&str, Expected, Pieces)] = &[
     ),
 ];
 
-const FLOOD: &str = "x-flood: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
+const FLOOD: &str =
+    "x-flood: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
 
 #[tokio::test]
 async fn a_compressed_answer_is_not_asked_for_and_never_unpacked() -> Result<()> {
@@ -370,7 +375,13 @@ async fn what_is_wrong_with_a_certificate_is_told_and_http2_is_spoken() -> Resul
         ("HTTP/2 that never answers", hooks, good, Misbehaviour::Silence, Unanswered("timeout")),
         ("HTTP/2 that resets the stream", hooks, good, Misbehaviour::Reset, Unanswered("connection_reset")),
         ("HTTP/2 that goes away", hooks, good, Misbehaviour::GoAway, Unanswered("connection_reset")),
-        ("HTTP/2 with a vast header", hooks, good, Misbehaviour::VastHeader, Unanswered("response_too_large")),
+        (
+            "HTTP/2 with a vast header",
+            hooks,
+            good,
+            Misbehaviour::VastHeader,
+            Unanswered("response_too_large"),
+        ),
         ("HTTP/2 with a large header", hooks, good, Misbehaviour::LargeHeader, Unanswered("protocol")),
         ("HTTP/2 with an endless body", hooks, good, Misbehaviour::EndlessBody, Succeeded(200)),
         ("HTTP/2 in name only", hooks, good, Misbehaviour::Garbage, Unanswered("protocol")),
@@ -412,7 +423,9 @@ async fn a_delivery_to_our_own_webhook_is_refused_like_any_forgery() -> Result<(
     });
     let stripe = Stripe::new([9; 16]);
     let standard = StandardWebhooks::new([9; 32]);
-    for (provider, secret) in [("stripe", stripe.secret().to_owned()), ("standard_webhooks", standard.secret())] {
+    for (provider, secret) in
+        [("stripe", stripe.secret().to_owned()), ("standard_webhooks", standard.secret())]
+    {
         let source = cast.app.source(provider, &secret).await?;
         cast.add(provider, &format!("{own}/webhooks/{source}")).await?;
     }

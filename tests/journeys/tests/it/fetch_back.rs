@@ -215,7 +215,7 @@ async fn an_api_that_stays_away_is_given_up_visibly_after_twelve_calls() -> Resu
     let letters = app.stack.fetches_dead_letters.receive_letters().await?;
     let reasons: Vec<_> = letters.iter().map(|letter| letter.reason.as_deref()).collect();
     assert_eq!(reasons, [Some("given up after 12 calls: the API answered 500")]);
-    assert_eq!(only_event(&app).await?["reason"], "awaiting_confirmation");
+    assert_eq!(only_event(&app).await?["reason"], "confirmation_failed");
     Ok(())
 }
 
@@ -417,7 +417,10 @@ async fn a_credential_that_comes_later_settles_what_was_unproven_before() -> Res
     let receipts = receiver.receipts();
     assert_eq!(receipts.len(), 1, "without a credential it is relayed as the claim that it is");
     let told = receipts[0].json();
-    assert_eq!((&told["type"], &told["data"]["event"]["reason"]), (&json!("payment.unverified"), &json!("no_credential")));
+    assert_eq!(
+        (&told["type"], &told["data"]["event"]["reason"]),
+        (&json!("payment.unverified"), &json!("no_credential"))
+    );
 
     let body = json!({ "api_credential": "a-key-of-the-api" });
     let replaced = app.api(Method::PUT, &format!("/v1/sources/{source}"), Some(body)).await?;

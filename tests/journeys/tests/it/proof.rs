@@ -126,3 +126,23 @@ async fn two_answers_about_one_event_are_never_mixed() -> Result<()> {
     assert_eq!(app.stack.dead_letter_counts()?, (0, 0));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_no_and_a_yes_in_one_batch_are_a_yes() -> Result<()> {
+    let (app, apis) = start().await?;
+    let source = mollie(&app).await?;
+    crate::apis::mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+    app.stack.consume().await?;
+    // The fetcher stops after it has sent the first answer, and asks again.
+    answer(&apis, &format!("/v2/payments/{MOLLIE_PAYMENT}"), ResponseTemplate::new(410)).await;
+    let fetcher = &app.stack.fetcher;
+    let stops = async |batch: SqsEvent| lost(&batch, fetcher::handle(fetcher, batch.clone()).await);
+    app.stack.fetches.poll(0, stops).await?;
+    app.pass_visibility_timeout();
+    mollie_answers(&apis, "paid").await;
+    app.stack.fetch().await?;
+    app.stack.settle().await?;
+    assert_eq!(only_event(&app).await?["verified_by"], "api");
+    assert_eq!(payments(&app).await?.remove(0)["status"], "captured");
+    Ok(())
+}

@@ -100,7 +100,8 @@ async fn what_every_provider_sends_becomes_the_payment_that_it_tells_of() -> Res
         if !proves(&simulator) {
             assert!(events.iter().all(|event| event["verified_by"] == "none"), "{provider}: {events:#?}");
             let unproven = ["payment.unverified", "provider.other", "source.test"];
-            let is_unproven = |event: &Value| event["type"].as_str().is_some_and(|name| unproven.contains(&name));
+            let is_unproven =
+                |event: &Value| event["type"].as_str().is_some_and(|name| unproven.contains(&name));
             assert!(events.iter().all(is_unproven), "{provider}: a claim was told as if proven: {events:#?}");
             let moved = |outcome: &Outcome| *outcome != nothing_known();
             assert!(!got.iter().any(moved), "{provider}: money was moved without proof: {got:?}");

@@ -3,9 +3,7 @@
 //! The frames are written by hand: a library's server refuses to misbehave.
 
 use anyhow::Result;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use relay::{Client, EgressPolicy, Limits, Resolver};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
