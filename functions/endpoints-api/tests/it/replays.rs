@@ -299,8 +299,7 @@ async fn of_two_sweeps_at_once_one_goes_on_with_a_replay() {
     sweep(&api).await;
     assert!((2..=3).contains(&steps), "two steps and perhaps the end of the walk, not each twice: {steps}");
     let done = api.get(format!("/v1/replays/{created}")).await;
-    assert_eq!(
-        (&done["status"], &done["sent"], &done["looked_at"]),
-        (&json!("succeeded"), &json!(150), &json!(150))
-    );
+    assert_eq!((&done["status"], &done["sent"]), (&json!("succeeded"), &json!(150)));
+    // The notices of so many failures are events too.
+    assert!(done["looked_at"].as_u64().is_some_and(|looked_at| looked_at >= 150), "{}", done["looked_at"]);
 }

@@ -53,7 +53,7 @@ async fn a_refused_request_is_kept_and_shown_without_its_contents_until_it_is_de
         "expires_at": domain::format_time(received_at + SignedDuration::from_hours(7 * 24)),
         "created_at": domain::format_time(received_at),
     });
-    assert_eq!(listed, [expected.clone()], "{headers}");
+    assert_eq!(listed, std::slice::from_ref(&expected), "{headers}");
     let path = format!("/v1/quarantine/{id}");
     assert_eq!(api.get(&path).await.expect(200).json, expected);
     let shown = format!("{listed:?}");
