@@ -1,6 +1,6 @@
 use super::*;
 use crate::normalise::format::{At, Format};
-use crate::scheme::{Place, Scope};
+use crate::scheme::{Hash, Place, RsaHash, Scope};
 use std::collections::BTreeSet;
 
 fn provider(id: &str) -> &'static Provider {
@@ -171,6 +171,24 @@ fn woovis_key_of_1024_bits_counts_in_the_table_alone() {
     }
     let expected = ["x-webhook-signature", "without company"].map(|name| ("woovi", name, "production"));
     assert_eq!(short, expected);
+}
+
+#[test]
+fn weak_hashes_are_named_here_and_nowhere_new() {
+    // Each is a decision: infra/decisions/0021-weak-hashes-where-a-provider-has-no-other.md.
+    let is_weak = |hash: Hash| matches!(hash, Hash::Md5 | Hash::Sha1);
+    let weak: BTreeSet<&str> = Provider::all()
+        .filter(|provider| {
+            provider.schemes().any(|scheme| match scheme.algorithm {
+                Algorithm::Hmac(hash) | Algorithm::Digest(hash) => is_weak(hash),
+                Algorithm::DigestNamedBy { allowed, .. } => allowed.iter().any(|(_, hash)| is_weak(*hash)),
+                Algorithm::Rsa { hash, .. } => matches!(hash, RsaHash::Sha1),
+                Algorithm::Ed25519 | Algorithm::Token => false,
+            })
+        })
+        .map(Provider::id)
+        .collect();
+    assert_eq!(weak, BTreeSet::from(["braintree", "paddle_classic", "payu"]));
 }
 
 #[test]

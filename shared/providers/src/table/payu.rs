@@ -1,5 +1,6 @@
 //! PayU in Europe (<https://developers.payu.com/europe/docs/webhooks/>). The signature is a plain hash of the body and
-//! the second key, by whichever algorithm the header names of those that PayU's SDK knows. The statuses of orders are
+//! the second key, by whichever algorithm the header names of those that PayU's SDK knows
+//! (MD5 among them: infra/decisions/0021). The statuses of orders are
 //! those of <https://developers.payu.com/europe/docs/payment-flows/lifecycle>; `NEW` and `REJECTED` are older.
 
 use super::prelude::*;
