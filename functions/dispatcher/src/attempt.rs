@@ -11,7 +11,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use platform::VaultError;
 use queue::{Carried, DeliveryMessage, Disposition, Outgoing};
-use relay::{Answer, Body, HeaderName, OpenError, Verdict};
+use relay::{Answer, Body, HeaderName, OpenError, Place, Verdict};
 use std::error::Error;
 use std::time::Duration;
 use store::{StoreError, StoredDelivery};
@@ -85,12 +85,13 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
         return cancel(deps, delivery, revision).await;
     };
     let at = deps.clock.now();
-    let mut outbound = target.request(message.delivery.as_str(), at, body)?;
+    let mut signed = target.sign(message.delivery.as_str(), at, body)?;
     let replay = replay(message, &delivery);
     if let Some(value) = replay.as_ref().and_then(|replay| replay.as_str().try_into().ok()) {
-        outbound.headers.push((REPLAY, value));
+        signed.headers.push((REPLAY, value));
     }
-    let answer = deps.client.post_within(outbound, target.timeout).await;
+    let Place::Http(url) = &target.destination else { return cancel(deps, delivery, revision).await };
+    let answer = deps.client.post_within(signed.to(url.clone()), target.timeout).await;
     let verdict = relay::classify(&answer, deps.clock.now());
     if verdict == Verdict::Disable {
         target::disable(deps, &message.endpoint, DisabledReason::Gone).await?;

@@ -1,13 +1,14 @@
 //! `/v1/endpoints`.
 
 use crate::Deps;
-use crate::input::{Brought, Checked, EndpointReplacement, NewEndpoint};
+use crate::input::{Brought, EndpointReplacement, Identity, NewEndpoint};
 use crate::secrets::EndpointSecretView;
 use axum::extract::State;
 use axum::response::Response;
 use domain::{
-    BreakerState, Conditions, CustomHeaders, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointStatus,
-    EventTypePattern, HeaderHint, Health, RetrySchedule, Signing, SourceId, serde_time, serde_time_option,
+    BreakerState, Conditions, CustomHeaders, Destination, Encoding, Endpoint, EndpointFormat, EndpointId,
+    EndpointLimits, EndpointStatus, EventTypePattern, HeaderHint, Health, RetrySchedule, Signing, SourceId,
+    serde_time, serde_time_option,
 };
 use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
 use jiff::Timestamp;
@@ -21,7 +22,8 @@ use store::{Page, StoreError, Versioned};
 pub(crate) struct EndpointView {
     id: EndpointId,
     object: &'static str,
-    url: String,
+    #[serde(flatten)]
+    destination: Destination,
     name: String,
     event_types: Vec<EventTypePattern>,
     sources: Vec<SourceId>,
@@ -32,6 +34,7 @@ pub(crate) struct EndpointView {
     headers: Vec<HeaderHint>,
     retry_schedule: RetrySchedule,
     timeout_seconds: u8,
+    limits: EndpointLimits,
     status: EndpointStatus,
     health: HealthView,
     secrets: Vec<EndpointSecretView>,
@@ -83,7 +86,7 @@ impl EndpointView {
         Self {
             id: endpoint.id.clone(),
             object: "endpoint",
-            url: endpoint.url.clone(),
+            destination: endpoint.destination.clone(),
             name: endpoint.name.clone(),
             event_types: endpoint.event_types.clone(),
             sources: endpoint.sources.clone(),
@@ -94,6 +97,7 @@ impl EndpointView {
             headers: endpoint.headers.as_ref().map(|headers| headers.shown.clone()).unwrap_or_default(),
             retry_schedule: endpoint.schedule(),
             timeout_seconds: endpoint.timeout_seconds,
+            limits: endpoint.limits,
             status,
             health: HealthView::new(health, now),
             secrets: endpoint.secrets.iter().map(EndpointSecretView::from).collect(),
@@ -136,7 +140,7 @@ pub(crate) async fn create(
     Json(body): Json<NewEndpoint>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let (checked, Brought { secret, key }) = body.check(&deps).await?;
+    let (mut checked, Brought { secret, key }) = body.check(&deps).await?;
     let now = deps.clock.now();
     let id = EndpointId::mint(deps.entropy.uuid_v7(now));
     let (mut secrets, mut shown) = (Vec::new(), None);
@@ -150,24 +154,8 @@ pub(crate) async fn create(
         let key = key.unwrap_or_else(|| SigningKey::generate(deps.entropy.bytes()));
         secrets.push(deps.seal_key(&id, &key, now).await?);
     }
-    let endpoint = Endpoint {
-        headers: deps.seal_headers(&id, checked.headers.unwrap_or_default()).await?,
-        id,
-        url: checked.url,
-        name: checked.name,
-        event_types: checked.event_types,
-        sources: checked.sources,
-        conditions: checked.conditions,
-        format: checked.format,
-        encoding: checked.encoding,
-        signing: checked.signing,
-        retry_schedule: checked.retry_schedule,
-        timeout_seconds: checked.timeout_seconds,
-        status: checked.status,
-        secrets,
-        created_at: now,
-        updated_at: now,
-    };
+    let headers = deps.seal_headers(&id, checked.headers.take().unwrap_or_default()).await?;
+    let endpoint = checked.into_endpoint(Identity { id, headers, secrets, created_at: now, updated_at: now });
     let revision = deps.store.create_config(&endpoint).await?;
     let secret = shown.as_ref().map(SecretText::expose);
     let answer = CreatedEndpoint { endpoint: EndpointView::new(&endpoint, None, now), secret };
@@ -185,29 +173,18 @@ pub(crate) async fn replace(
     params.finish()?;
     let Versioned { value: stored, revision } = deps.find_endpoint(&id).await?;
     wanted.check(revision)?;
-    let checked: Checked = body.check(&deps, |signing| stored.has_lasting_secret(signing)).await?;
-    let headers = match checked.headers {
+    let mut checked = body.check(&deps, |signing| stored.has_lasting_secret(signing)).await?;
+    let headers = match checked.headers.take() {
         Some(headers) => deps.seal_headers(&id, headers).await?,
         None => stored.headers,
     };
-    let endpoint = Endpoint {
+    let endpoint = checked.into_endpoint(Identity {
         id: stored.id,
-        url: checked.url,
-        name: checked.name,
-        event_types: checked.event_types,
-        sources: checked.sources,
-        conditions: checked.conditions,
-        format: checked.format,
-        encoding: checked.encoding,
-        signing: checked.signing,
         headers,
-        retry_schedule: checked.retry_schedule,
-        timeout_seconds: checked.timeout_seconds,
-        status: checked.status,
         secrets: stored.secrets,
         created_at: stored.created_at,
         updated_at: deps.clock.now(),
-    };
+    });
     // First: without its replacement an endpoint that is counted afresh is soon found failing again, whereas an old
     // count could disable the new one at its first failure.
     deps.store.clear_health(&endpoint.id, None).await?;

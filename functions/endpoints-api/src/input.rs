@@ -2,10 +2,12 @@
 
 use crate::Deps;
 use domain::{
-    Conditions, DEFAULT_TIMEOUT_SECONDS, Encoding, EndpointFormat, EndpointStatus, EventTypePattern,
-    InvalidSchedule, RetrySchedule, Signing, Source, SourceId,
+    Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Destination, Encoding, Endpoint, EndpointFormat,
+    EndpointId, EndpointLimits, EndpointSecret, EndpointStatus, EventTypePattern, InvalidSchedule,
+    RetrySchedule, Signing, Source, SourceId,
 };
 use http::{Checks, Code, FieldError, Problem};
+use jiff::Timestamp;
 use relay::{SigningKey, SigningSecret, UrlError, check_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,11 +23,21 @@ const MAX_HEADERS_BYTES: usize = 4 * 1024;
 /// The dispatcher waits no longer for the slowest of a batch; see its timeout in the template.
 const TIMEOUT_SECONDS: RangeInclusive<u8> = 1..=30;
 
+/// More than this is what the default, no limit, gives anyway.
+const MAX_PER_SECOND: u16 = 1_000;
+/// As many attempts as all dispatchers make together would be no limit.
+const MAX_CONCURRENT: u16 = 100;
+
 /// The body of POST. Not `Debug`: it may hold secrets.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewEndpoint {
-    url: String,
+    #[serde(default, rename = "type")]
+    kind: DestinationKind,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    arn: Option<String>,
     #[serde(default)]
     name: String,
     #[serde(default = "everything")]
@@ -46,6 +58,8 @@ pub(crate) struct NewEndpoint {
     retry_schedule: Option<Vec<u64>>,
     #[serde(default = "default_timeout")]
     timeout_seconds: u8,
+    #[serde(default)]
+    limits: WantedLimits,
     #[serde(default)]
     secret: Option<String>,
     #[serde(default)]
@@ -58,7 +72,12 @@ pub(crate) struct NewEndpoint {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndpointReplacement {
-    url: String,
+    #[serde(default, rename = "type")]
+    kind: DestinationKind,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    arn: Option<String>,
     #[serde(default)]
     name: String,
     #[serde(default = "everything")]
@@ -80,7 +99,29 @@ pub(crate) struct EndpointReplacement {
     #[serde(default = "default_timeout")]
     timeout_seconds: u8,
     #[serde(default)]
+    limits: WantedLimits,
+    #[serde(default)]
     status: WantedStatus,
+}
+
+/// What an endpoint is: the rest of its destination follows in a field of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DestinationKind {
+    #[default]
+    Http,
+    Sqs,
+    Eventbridge,
+    Poll,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedLimits {
+    #[serde(default)]
+    per_second: Option<u16>,
+    #[serde(default)]
+    concurrent: Option<u16>,
 }
 
 /// `failing` is for us to say.
@@ -106,20 +147,55 @@ fn default_timeout() -> u8 {
 
 /// What passed the checks. Not `Debug`: the headers may be credentials.
 pub(crate) struct Checked {
-    pub(crate) url: String,
-    pub(crate) name: String,
-    pub(crate) event_types: Vec<EventTypePattern>,
-    pub(crate) sources: Vec<SourceId>,
-    pub(crate) conditions: Conditions,
-    pub(crate) format: EndpointFormat,
-    pub(crate) encoding: Encoding,
+    destination: Destination,
+    name: String,
+    event_types: Vec<EventTypePattern>,
+    sources: Vec<SourceId>,
+    conditions: Conditions,
+    format: EndpointFormat,
+    encoding: Encoding,
     /// Sorted, each once.
     pub(crate) signing: Vec<Signing>,
     /// Names in lower case. `None`: not spoken of.
     pub(crate) headers: Option<BTreeMap<String, String>>,
-    pub(crate) retry_schedule: Option<RetrySchedule>,
-    pub(crate) timeout_seconds: u8,
-    pub(crate) status: EndpointStatus,
+    retry_schedule: Option<RetrySchedule>,
+    timeout_seconds: u8,
+    limits: EndpointLimits,
+    status: EndpointStatus,
+}
+
+/// What an endpoint has that is not for the client to say.
+pub(crate) struct Identity {
+    pub(crate) id: EndpointId,
+    pub(crate) headers: Option<CustomHeaders>,
+    pub(crate) secrets: Vec<EndpointSecret>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+impl Checked {
+    pub(crate) fn into_endpoint(self, identity: Identity) -> Endpoint {
+        let Identity { id, headers, secrets, created_at, updated_at } = identity;
+        Endpoint {
+            id,
+            destination: self.destination,
+            name: self.name,
+            event_types: self.event_types,
+            sources: self.sources,
+            conditions: self.conditions,
+            format: self.format,
+            encoding: self.encoding,
+            signing: self.signing,
+            headers,
+            retry_schedule: self.retry_schedule,
+            timeout_seconds: self.timeout_seconds,
+            limits: self.limits,
+            status: self.status,
+            secrets,
+            created_at,
+            updated_at,
+        }
+    }
 }
 
 /// The ones that the client brought.
@@ -143,7 +219,9 @@ impl NewEndpoint {
             }
         }
         let replacement = EndpointReplacement {
+            kind: self.kind,
             url: self.url,
+            arn: self.arn,
             name: self.name,
             event_types: self.event_types,
             sources: self.sources,
@@ -154,6 +232,7 @@ impl NewEndpoint {
             headers: self.headers,
             retry_schedule: self.retry_schedule,
             timeout_seconds: self.timeout_seconds,
+            limits: self.limits,
             status: WantedStatus::Active,
         };
         Ok((replacement.check_with(checks, deps).await?, Brought { secret, key }))
@@ -193,11 +272,19 @@ impl EndpointReplacement {
             let (least, most) = (TIMEOUT_SECONDS.start(), TIMEOUT_SECONDS.end());
             checks.refuse("/timeout_seconds", format!("must be {least} to {most}"));
         }
+        let limits = check_limits(&mut checks, self.limits);
+        let place = check_place(&mut checks, self.kind, self.url, self.arn)?;
         checks.finish()?;
         // Last, because it is an answer of its own: the request is well-formed, we will not do it.
-        let url = deps.egress.parse_url(&self.url).map_err(|error| refused_url(&error))?;
+        let destination = match place {
+            Destination::Http { url } => {
+                let url = deps.egress.parse_url(&url).map_err(|error| refused_url(&error))?;
+                Destination::Http { url: url.into() }
+            }
+            other => other,
+        };
         Ok(Checked {
-            url: url.into(),
+            destination,
             name: self.name,
             event_types,
             sources,
@@ -208,6 +295,7 @@ impl EndpointReplacement {
             headers,
             retry_schedule,
             timeout_seconds: self.timeout_seconds,
+            limits,
             status: match self.status {
                 WantedStatus::Active => EndpointStatus::Active,
                 WantedStatus::Disabled => EndpointStatus::Disabled,
@@ -289,6 +377,47 @@ fn check_schedule(checks: &mut Checks, seconds: Vec<u64>) -> Option<RetrySchedul
     };
     checks.refuse(pointer, error);
     None
+}
+
+fn check_limits(checks: &mut Checks, wanted: WantedLimits) -> EndpointLimits {
+    for (pointer, limit, most) in [
+        ("/limits/per_second", wanted.per_second, MAX_PER_SECOND),
+        ("/limits/concurrent", wanted.concurrent, MAX_CONCURRENT),
+    ] {
+        if limit.is_some_and(|limit| !(1..=most).contains(&limit)) {
+            checks.refuse(pointer, format!("must be 1 to {most}"));
+        }
+    }
+    EndpointLimits { per_second: wanted.per_second, concurrent: wanted.concurrent }
+}
+
+/// Each kind of destination has its own way to say where it is; the other fields have no meaning then.
+fn check_place(
+    checks: &mut Checks,
+    kind: DestinationKind,
+    url: Option<String>,
+    arn: Option<String>,
+) -> Result<Destination, Problem> {
+    let (wants_url, wants_arn) = match kind {
+        DestinationKind::Http => (true, false),
+        DestinationKind::Sqs | DestinationKind::Eventbridge => (false, true),
+        DestinationKind::Poll => (false, false),
+    };
+    for (name, given, wanted) in [("url", url.is_some(), wants_url), ("arn", arn.is_some(), wants_arn)] {
+        let pointer = format!("/{name}");
+        match (given, wanted) {
+            (false, true) => return Err(Problem::missing_field(pointer, name)),
+            (true, false) => checks.refuse(pointer, "has no meaning for this `type`"),
+            (true, true) | (false, false) => {}
+        }
+    }
+    let (url, arn) = (url.unwrap_or_default(), arn.unwrap_or_default());
+    Ok(match kind {
+        DestinationKind::Http => Destination::Http { url },
+        DestinationKind::Sqs => Destination::Sqs { arn },
+        DestinationKind::Eventbridge => Destination::Eventbridge { arn },
+        DestinationKind::Poll => Destination::Poll,
+    })
 }
 
 fn refused_url(error: &UrlError) -> Problem {

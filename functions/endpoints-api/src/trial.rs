@@ -7,7 +7,7 @@ use axum::response::Response;
 use domain::{Attempt, Candidate, Endpoint, EndpointId, EventId, Reason, TestId, serde_time};
 use http::{Checks, Json, Params, Path, Problem};
 use jiff::Timestamp;
-use relay::{Body, OpenError, Target};
+use relay::{Body, OpenError, Place, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -40,8 +40,9 @@ pub(crate) async fn test(
     let test = TestId::mint(deps.entropy.uuid_v7(at));
     let (content_type, body) = target.format.test_body(&id, &test, at);
     let body = Body::new(content_type, body);
-    let outbound = target.request(test.as_str(), at, body).map_err(Problem::internal)?;
-    let answer = deps.client.post_within(outbound, target.timeout.min(MAX_WAIT)).await;
+    let signed = target.sign(test.as_str(), at, body).map_err(Problem::internal)?;
+    let Place::Http(url) = &target.destination else { return Err(Problem::not_found()) };
+    let answer = deps.client.post_within(signed.to(url.clone()), target.timeout.min(MAX_WAIT)).await;
     let attempt = answer.attempt(1, at, relay::classify(&answer, deps.clock.now()), true);
     let view = TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt };
     Ok(http::json(StatusCode::OK, &view))

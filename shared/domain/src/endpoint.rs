@@ -1,4 +1,4 @@
-//! Endpoints: client apps' URLs, with what they want, in which form, and how it is signed.
+//! Endpoints: where client apps take deliveries, with what they want, in which form, and how it is signed.
 
 use crate::{
     BodyFormat, Conditions, EndpointId, EventTypePattern, RetrySchedule, SealedSecret, SourceId, serde_time,
@@ -15,6 +15,37 @@ pub enum EndpointStatus {
     Failing,
     /// Nothing is delivered.
     Disabled,
+}
+
+/// Where deliveries go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Destination {
+    /// They are posted to this URL.
+    Http { url: String },
+    /// They are sent to this SQS queue.
+    Sqs { arn: String },
+    /// They are put on this EventBridge event bus.
+    Eventbridge { arn: String },
+    /// Nowhere: they wait until the client polls for them.
+    Poll,
+}
+
+/// What an endpoint takes at most. What would be more waits; no attempt is used up by that.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointLimits {
+    /// Attempts that begin within a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u16>,
+    /// Attempts that are under way at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<u16>,
+}
+
+impl EndpointLimits {
+    fn is_unlimited(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a delivery's body is.
@@ -111,7 +142,7 @@ pub struct HeaderHint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     pub id: EndpointId,
-    pub url: String,
+    pub destination: Destination,
     pub name: String,
     pub event_types: Vec<EventTypePattern>,
     /// Empty: all sources.
@@ -132,6 +163,8 @@ pub struct Endpoint {
     pub retry_schedule: Option<RetrySchedule>,
     #[serde(default = "default_timeout", skip_serializing_if = "is_default_timeout")]
     pub timeout_seconds: u8,
+    #[serde(default, skip_serializing_if = "EndpointLimits::is_unlimited")]
+    pub limits: EndpointLimits,
     pub status: EndpointStatus,
     pub secrets: Vec<EndpointSecret>,
     #[serde(with = "serde_time")]

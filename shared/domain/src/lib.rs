@@ -33,8 +33,8 @@ pub use conditions::{Conditions, InvalidCondition};
 pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind};
 pub use derived::{Derived, DisputeStatus, FormerFields, Integrity, PaymentStatus, RefundStatus};
 pub use endpoint::{
-    CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Encoding, Endpoint, EndpointFormat, EndpointSecret,
-    EndpointStatus, HeaderHint, Signing,
+    CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Destination, Encoding, Endpoint, EndpointFormat, EndpointLimits,
+    EndpointSecret, EndpointStatus, HeaderHint, Signing,
 };
 pub use event::{Effect, Event, EventType, IgnoredReason, VerifiedBy};
 pub use filter::{EventTypePattern, InvalidPattern};

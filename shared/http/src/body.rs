@@ -75,8 +75,7 @@ fn refusal(error: &serde_json::Error, path: &Path) -> Problem {
     let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next();
     let at = pointer(path);
     if let Some(name) = named("missing field `") {
-        let error = FieldError::field(format!("{at}/{}", escaped(name)), "is required");
-        Problem::new(Code::MissingField, format!("The field `{name}` is missing.")).with_errors([error])
+        Problem::missing_field(format!("{at}/{}", escaped(name)), name)
     } else if let Some(name) = named("unknown field `") {
         let error = FieldError::field(field_pointer(&at, name), "does not exist");
         Problem::new(Code::UnknownField, format!("The field `{name}` does not exist.")).with_errors([error])

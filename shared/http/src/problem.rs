@@ -73,6 +73,12 @@ impl Problem {
         Self::new(Code::NotFound, "There is nothing by this id.")
     }
 
+    /// `pointer` is where it should be.
+    pub fn missing_field(pointer: impl Into<String>, name: &str) -> Self {
+        let error = FieldError::field(pointer, "is required");
+        Self::new(Code::MissingField, format!("The field `{name}` is missing.")).with_errors([error])
+    }
+
     /// For what may work when it is tried again. `cause` is logged.
     pub fn unavailable(cause: impl Into<Cause>) -> Self {
         Self::new(Code::Unavailable, "A service that we need does not answer.").because(cause)

@@ -26,5 +26,5 @@ pub use connect::Resolver;
 pub use egress::{AllowListError, Blocked, EgressPolicy, UrlError};
 pub use hyper::http::{HeaderName, HeaderValue};
 pub use signing::{SigningKey, SigningSecret};
-pub use target::{Body, HeaderError, OpenError, Target, check_header};
+pub use target::{Body, HeaderError, OpenError, Place, Signed, Target, check_header};
 pub use url::Url;

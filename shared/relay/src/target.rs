@@ -7,7 +7,7 @@ mod tests;
 
 use crate::{Outbound, SigningKey, SigningSecret, is_reserved_header, signing, signing::SignError};
 use bytes::Bytes;
-use domain::{BodyFormat, Endpoint, RetrySchedule, Signing};
+use domain::{BodyFormat, Destination, Endpoint, EndpointLimits, RetrySchedule, Signing};
 use hyper::http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -90,6 +90,59 @@ impl fmt::Debug for Body {
     }
 }
 
+/// A delivery with its signatures: what every kind of destination gets, each in its own way.
+#[derive(Clone)]
+pub struct Signed {
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: Bytes,
+}
+
+impl Signed {
+    /// As a request to an endpoint of type `http`.
+    pub fn to(self, url: Url) -> Outbound {
+        Outbound { url, headers: self.headers, body: self.body }
+    }
+}
+
+/// Without headers and body: tokens and payments are in them.
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed").field("body_bytes", &self.body.len()).finish_non_exhaustive()
+    }
+}
+
+/// Where deliveries go, read once.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    Http(Url),
+    Sqs { arn: String },
+    Eventbridge { arn: String },
+    Poll,
+}
+
+impl Place {
+    fn read(destination: &Destination) -> Option<Self> {
+        Some(match destination {
+            Destination::Http { url } => Self::Http(Url::parse(url).ok()?),
+            Destination::Sqs { arn } => Self::Sqs { arn: arn.clone() },
+            Destination::Eventbridge { arn } => Self::Eventbridge { arn: arn.clone() },
+            Destination::Poll => Self::Poll,
+        })
+    }
+}
+
+/// Without the URL's path and query.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(url) => f.debug_tuple("Http").field(&url.host_str().unwrap_or_default()).finish(),
+            Self::Sqs { arn } => f.debug_tuple("Sqs").field(arn).finish(),
+            Self::Eventbridge { arn } => f.debug_tuple("Eventbridge").field(arn).finish(),
+            Self::Poll => f.write_str("Poll"),
+        }
+    }
+}
+
 /// Why an endpoint could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError<E: std::error::Error + 'static> {
@@ -105,7 +158,8 @@ pub struct Target {
     pub format: BodyFormat,
     pub schedule: RetrySchedule,
     pub timeout: Duration,
-    url: Url,
+    pub limits: EndpointLimits,
+    pub destination: Place,
     secrets: Vec<SigningSecret>,
     keys: Vec<SigningKey>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -115,7 +169,7 @@ pub struct Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
-            .field("host", &self.url.host_str().unwrap_or_default())
+            .field("destination", &self.destination)
             .field("format", &self.format)
             .finish_non_exhaustive()
     }
@@ -136,7 +190,7 @@ impl Target {
         E: std::error::Error + 'static,
         F: Future<Output = Result<String, E>>,
     {
-        let url = Url::parse(&endpoint.url).map_err(|_| OpenError::Invalid("URL"))?;
+        let destination = Place::read(&endpoint.destination).ok_or(OpenError::Invalid("URL"))?;
         let (mut secrets, mut keys) = (Vec::new(), Vec::new());
         for secret in endpoint.active_secrets(now) {
             let text =
@@ -153,14 +207,15 @@ impl Target {
             headers = read_headers(&text).ok_or(OpenError::Invalid("headers"))?;
         }
         let (format, schedule, timeout) = (endpoint.body_format(), endpoint.schedule(), endpoint.timeout());
-        Ok(Self { format, schedule, timeout, url, secrets, keys, headers })
+        let limits = endpoint.limits;
+        Ok(Self { format, schedule, timeout, limits, destination, secrets, keys, headers })
     }
 
-    /// The request of one attempt, signed. `webhook_id` stays the same over all attempts of a delivery.
+    /// What one attempt sends, signed. `webhook_id` stays the same over all attempts of a delivery.
     ///
     /// # Errors
     /// If there is nothing to sign with.
-    pub fn request(&self, webhook_id: &str, at: Timestamp, body: Body) -> Result<Outbound, SignError> {
+    pub fn sign(&self, webhook_id: &str, at: Timestamp, body: Body) -> Result<Signed, SignError> {
         let Body { mut headers, bytes } = body;
         let ours = signing::headers(webhook_id, at.as_second(), &bytes, &self.secrets, &self.keys)?;
         let is_taken =
@@ -175,7 +230,7 @@ impl Target {
         let custom = self.headers.iter().filter(|(name, _)| !is_taken(name, &headers)).cloned();
         let custom: Vec<_> = custom.collect();
         headers.extend(custom);
-        Ok(Outbound { url: self.url.clone(), headers, body: bytes })
+        Ok(Signed { headers, body: bytes })
     }
 }
 

@@ -12,10 +12,11 @@ use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
 use domain::{
     ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS,
-    Delivery, DeliveryId, DeliveryStatus, Encoding, Endpoint, EndpointFormat, EndpointId, EndpointSecret,
-    EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind, HeaderHint, Payment, PaymentId,
-    QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus,
-    RetrySchedule, Scope, SealedSecret, SecretId, Signing, Source, SourceId, SourceStatus,
+    Delivery, DeliveryId, DeliveryStatus, Destination, Encoding, Endpoint, EndpointFormat, EndpointId,
+    EndpointLimits, EndpointSecret, EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind,
+    HeaderHint, Payment, PaymentId, QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange,
+    ReplayStatus, ReplayedStatus, RetrySchedule, Scope, SealedSecret, SecretId, Signing, Source, SourceId,
+    SourceStatus,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, AwsEndpoints};
@@ -204,7 +205,7 @@ async fn configuration_items() {
     };
     let endpoint = Endpoint {
         id: EndpointId::mint([3; 16]),
-        url: "https://shop.example/hooks".to_owned(),
+        destination: Destination::Http { url: "https://shop.example/hooks".to_owned() },
         name: "app".to_owned(),
         event_types: vec![EventTypePattern::everything()],
         sources: vec![source_id()],
@@ -215,6 +216,7 @@ async fn configuration_items() {
         headers: None,
         retry_schedule: None,
         timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+        limits: EndpointLimits::default(),
         status: EndpointStatus::Active,
         secrets: vec![EndpointSecret { sealed: secret(), public_key: None }],
         created_at: at(),
@@ -231,6 +233,8 @@ async fn configuration_items() {
         }),
         retry_schedule: Some(RetrySchedule::try_from(vec![60, 3600]).expect("valid")),
         timeout_seconds: 30,
+        destination: Destination::Sqs { arn: "arn:aws:sqs:us-east-1:123456789012:payments".to_owned() },
+        limits: EndpointLimits { per_second: Some(20), concurrent: Some(5) },
         secrets: vec![EndpointSecret { sealed: secret(), public_key: Some("whpk_public".to_owned()) }],
         ..endpoint.clone()
     };

@@ -69,7 +69,7 @@ fn a_notice_is_told_in_every_format_of_ours() {
 fn a_notice_is_for_every_endpoint_that_wants_it_but_the_one_that_it_is_about() {
     let taker = |number: u8, sources: Value| -> Endpoint {
         serde_json::from_value(json!({
-            "id": endpoint(number), "url": "https://shop.example/", "name": "", "event_types": ["endpoint.*"],
+            "id": endpoint(number), "destination": {"type": "http", "url": "https://shop.example/"}, "name": "", "event_types": ["endpoint.*"],
             "sources": sources, "format": "standard", "status": "active", "secrets": [],
             "created_at": at(0), "updated_at": at(0),
         }))

@@ -131,7 +131,7 @@ fn a_range_is_narrowed_by_types_and_sources_and_by_what_the_endpoint_wants() {
 
 fn endpoint() -> Endpoint {
     serde_json::from_value(json!({
-        "id": EndpointId::mint([1; 16]), "url": "https://shop.example/", "name": "",
+        "id": EndpointId::mint([1; 16]), "destination": {"type": "http", "url": "https://shop.example/"}, "name": "",
         "event_types": ["payment.*"], "sources": [], "format": "standard", "status": "active",
         "secrets": [], "created_at": at(0), "updated_at": at(0),
     }))

@@ -9,7 +9,7 @@ fn source(number: u8) -> SourceId {
 
 fn endpoint() -> Endpoint {
     serde_json::from_value(json!({
-        "id": EndpointId::mint([1; 16]), "url": "https://shop.example/", "name": "",
+        "id": EndpointId::mint([1; 16]), "destination": {"type": "http", "url": "https://shop.example/"}, "name": "",
         "event_types": ["payment.*"], "sources": [source(1)], "format": "standard", "status": "active",
         "secrets": [], "created_at": Timestamp::UNIX_EPOCH, "updated_at": Timestamp::UNIX_EPOCH,
     }))

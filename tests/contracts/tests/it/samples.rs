@@ -2,9 +2,10 @@
 
 use contracts::Clients;
 use domain::{
-    Arrival, Conditions, DEFAULT_TIMEOUT_SECONDS, Encoding, Endpoint, EndpointFormat, EndpointId,
-    EndpointStatus, Event, EventId, EventType, EventTypePattern, Fact, Notification, OperationKind,
-    OperationState, Payment, PaymentId, SecretId, Signing, Source, SourceId, SourceStatus, VerifiedBy,
+    Arrival, Conditions, DEFAULT_TIMEOUT_SECONDS, Destination, Encoding, Endpoint, EndpointFormat,
+    EndpointId, EndpointLimits, EndpointStatus, Event, EventId, EventType, EventTypePattern, Fact,
+    Notification, OperationKind, OperationState, Payment, PaymentId, SecretId, Signing, Source, SourceId,
+    SourceStatus, VerifiedBy,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
@@ -53,7 +54,7 @@ pub(crate) fn source(number: u64) -> Source {
 pub(crate) fn endpoint(number: u64) -> Endpoint {
     Endpoint {
         id: endpoint_id(number),
-        url: "https://shop.example/hooks".to_owned(),
+        destination: Destination::Http { url: "https://shop.example/hooks".to_owned() },
         name: format!("endpoint {number}"),
         event_types: vec![EventTypePattern::everything()],
         sources: Vec::new(),
@@ -64,6 +65,7 @@ pub(crate) fn endpoint(number: u64) -> Endpoint {
         headers: None,
         retry_schedule: None,
         timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+        limits: EndpointLimits::default(),
         status: EndpointStatus::Active,
         secrets: Vec::new(),
         created_at: at(0),

@@ -9,7 +9,7 @@ mod targets;
 use crate::failures::Servers;
 use anyhow::{Context, Result};
 use axum::http::{Method, StatusCode};
-use domain::Endpoint;
+use domain::{Destination, Endpoint};
 use jiff::SignedDuration;
 use journeys::App;
 use relay::{Client, EgressPolicy, Limits, Resolver, Url};
@@ -51,7 +51,7 @@ async fn smuggled(app: &App, url: &str) -> Result<String> {
     let created = app.create("/v1/endpoints", json!({ "url": HARMLESS_URL, "timeout_seconds": 1 })).await?;
     let id = created["id"].as_str().context("an id")?.to_owned();
     let stored = app.stack.store.config::<Endpoint>(&id).await?.context("it was created")?;
-    let endpoint = Endpoint { url: url.to_owned(), ..stored.value };
+    let endpoint = Endpoint { destination: Destination::Http { url: url.to_owned() }, ..stored.value };
     app.stack.store.replace_config(&endpoint, stored.revision).await?;
     Ok(id)
 }
