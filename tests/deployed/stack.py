@@ -6,8 +6,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +16,9 @@ from engine import REGION, Engine
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK_NAME = "payrelay"
+ACCOUNT = "000000000000"
+DESTINATION_QUEUES = ("shop-orders", "shop-orders.fifo")
+DESTINATION_BUS = "shop"
 
 
 def build_bootstraps() -> None:
@@ -40,6 +41,9 @@ class Stack:
             # The receiver of the tests listens here; on AWS both parameters keep their defaults.
             "EgressAllow": "127.0.0.1/32",
             "Local": "true",
+            # What deliveries may go to beside URLs: test_destinations.py makes them.
+            "DestinationQueueArns": ",".join(f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}" for name in DESTINATION_QUEUES),
+            "DestinationEventBusArns": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{DESTINATION_BUS}",
         }
         sam = shutil.which("sam", path=str(Path(sys.executable).parent)) or "sam"
         done = subprocess.run(
@@ -133,15 +137,3 @@ class Stack:
                 for events in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
                     lines += [event["message"] for event in events["events"]]
         return "\n".join(lines)
-
-
-def eventually(what: str, probe: Callable[[], Any], within_seconds: float = 60) -> Any:
-    """Repeats `probe` until it answers something true. Queues stand between a webhook and its effect."""
-    deadline = time.monotonic() + within_seconds
-    while True:
-        found = probe()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_seconds} s: {what} (last answer: {found!r})")
-        time.sleep(0.2)

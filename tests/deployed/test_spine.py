@@ -13,7 +13,8 @@ import standardwebhooks
 import stripe
 
 from receiver import Delivery, Receiver
-from stack import Stack, eventually
+from stack import Stack
+from waiting import eventually
 
 STRIPE_SECRET = f"whsec_{secrets.token_hex(16)}"
 # The consumer keeps its list of endpoints this long: an endpoint gets the events that come in after that.
@@ -290,6 +291,34 @@ def test_addresses_inside_are_refused_as_endpoints(stack: Stack) -> None:
     # 127.0.0.1 alone is allowed to these tests; its neighbours and the metadata service are not.
     for url in ("http://127.0.0.2/x", "http://169.254.169.254/latest/meta-data", "https://10.0.0.1/x", "https://[::1]/x"):
         stack.api("POST", "/v1/endpoints", expect=422, json={"url": url, "name": "x", "event_types": ["*"], "sources": []})
+
+
+def test_a_client_that_nobody_can_call_fetches_verifies_and_acknowledges(stack: Stack, shop: str) -> None:
+    endpoint = stack.api("POST", "/v1/endpoints", expect=201, json={"type": "poll", "name": "behind a firewall"})
+    key = stack.api("POST", "/v1/api-keys", expect=201, json={"name": "poller", "scopes": ["deliveries:poll"]})
+    bearer = {"authorization": f"Bearer {key['key']}"}
+    path = f"/v1/endpoints/{endpoint['id']}/poll"
+    time.sleep(CONSUMER_CACHE_SECONDS)
+    sent = payment_intent_succeeded(amount=7700)
+    assert post_signed_by_stripe(stack, shop, json.dumps(sent)).is_success
+
+    def fetch(**query: str | int) -> dict:
+        answer = stack.call("GET", path, headers=bearer, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    polled = eventually("it is there to be fetched", lambda: (answer := fetch(wait=3))["data"] and answer)
+    [delivery] = polled["data"]
+    payload = standardwebhooks.Webhook(endpoint["secret"]).verify(delivery["body"], delivery["headers"])
+    assert payload["data"]["event"]["provider_event_id"] == sent["id"]
+    assert [again["id"] for again in fetch()["data"]] == [delivery["id"]], "until it is acknowledged"
+    assert fetch(cursor=polled["cursor"])["data"] == []
+    outcome = stack.api("GET", f"/v1/deliveries/{delivery['id']}")
+    assert (outcome["status"], len(outcome["attempts"])) == ("succeeded", 1)
+
+    assert stack.call("GET", "/v1/deliveries", headers=bearer).status_code == 403
+    stack.api("DELETE", f"/v1/api-keys/{key['id']}", expect=204)
+    stack.api("DELETE", f"/v1/endpoints/{endpoint['id']}", expect=204)
 
 
 def test_a_key_opens_only_what_its_scopes_name(stack: Stack) -> None:

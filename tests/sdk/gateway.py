@@ -4,8 +4,6 @@ import json
 import os
 import secrets
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +48,8 @@ class Gateway:
         ready = self._process.stdout.readline()
         assert ready.startswith("ready "), f"payrelay dev did not start: {ready!r}"
         self.url = ready.removeprefix("ready ").strip()
+        # Where it takes calls of AWS's SDKs.
+        self.engines = dict(self._process.stdout.readline().split() for _ in ("sqs", "eventbridge"))
         self._http = httpx.Client(trust_env=False, timeout=30)
 
     def close(self) -> None:
@@ -104,15 +104,3 @@ def simulate(*arguments: str) -> list[Any]:
     done = subprocess.run([BINARY, "simulate", *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, f"payrelay simulate: {done.stderr}"
     return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def eventually(what: str, probe: Callable[[], Any], within_seconds: float = 30) -> Any:
-    """Repeats `probe` until it answers something true: a queue stands between a webhook and its event."""
-    deadline = time.monotonic() + within_seconds
-    while True:
-        found = probe()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_seconds} s: {what} (last answer: {found!r})")
-        time.sleep(0.05)

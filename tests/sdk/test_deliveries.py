@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deliveries import LIBRARIES, Library, altered, of_another, under_our_names
-from gateway import Gateway, Source, Webhook, eventually, simulated
+from gateway import Gateway, Source, Webhook, simulated
 from node_sdks import Node
 from receiver import Delivery, Receiver
+from waiting import eventually
 
 FORMATS: dict[str, dict[str, Any]] = {
     "standard": {},

@@ -14,9 +14,10 @@ import pytest
 
 import node_sdks
 import python_sdks
-from gateway import Gateway, Source, Webhook, eventually, simulated
+from gateway import Gateway, Source, Webhook, simulated
 from node_sdks import Node
 from sdk import Sdk
+from waiting import eventually
 
 SDKS = [*python_sdks.all_sdks(), *node_sdks.all_sdks()]
 

@@ -32,6 +32,16 @@ def resources(template: str) -> dict[str, dict[str, Any]]:
     return _read(template)["Resources"]
 
 
+def parameters(template: str) -> dict[str, dict[str, Any]]:
+    """Parameters of a template, by name."""
+    return _read(template)["Parameters"]
+
+
+def outputs(template: str) -> dict[str, dict[str, Any]]:
+    """Outputs of a template, by name."""
+    return _read(template)["Outputs"]
+
+
 def of_type(template: str, kind: str) -> dict[str, dict[str, Any]]:
     """Properties of a template's resources of one type, by logical id."""
     return {name: found["Properties"] for name, found in resources(template).items() if found["Type"] == kind}

@@ -22,16 +22,20 @@ ALLOWED = {
     "intake": {"domain", "providers", "store", "queue", "relay", "platform"},
     # From an order to send events again to the queue: what the sweeper and the REST API share.
     "replay": {"domain", "store", "queue"},
+    # Operational events: raised by the dispatcher and the sweeper.
+    "notices": {"domain", "store"},
+    # Sends to URLs as relay does, and with AWS's clients, which platform builds, to queues and event buses.
+    "destinations": {"domain", "relay", "platform"},
     # Checks API keys, which are stored; takes time and ids from platform.
     "http": {"domain", "store", "platform"},
 }
 # What a crate without input or output has no use for.
 IMPURE = {"tokio", "hyper", "reqwest", "rustls", "lambda_runtime", "mio", "socket2"}
-SDK_OWNERS = {"store", "queue", "platform"}
+SDK_OWNERS = {"store", "queue", "platform", "destinations"}
 # endpoints-api judges a URL with the same guard that the dispatcher connects through. intake fetches what a verification
 # needs (infra/decisions/0013-webhook-fetches-keys.md), for webhook and, out of quarantine, for sources-api.
 # The fetcher asks the providers' APIs what no signature proves.
-OUTBOUND_CALLERS = {"dispatcher", "endpoints-api", "fetcher", "intake", "sources-api", "webhook"}
+OUTBOUND_CALLERS = {"destinations", "dispatcher", "endpoints-api", "fetcher", "intake", "sources-api", "webhook"}
 
 
 @cache
@@ -89,7 +93,7 @@ def test_a_pure_crate_has_no_runtime_no_network_and_no_aws(name: str) -> None:
     assert not found
 
 
-def test_the_aws_sdk_stays_in_store_queue_and_platform() -> None:
+def test_the_aws_sdk_stays_in_store_queue_destinations_and_platform() -> None:
     for name in sorted((ours("shared") | ours("functions")) - SDK_OWNERS):
         assert not {dependency for dependency in needs(name) if is_aws(dependency)}, name
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from templates import ROOT, function_defaults, functions, of_type, resources, routes
+from templates import ROOT, function_defaults, functions, of_type, outputs, parameters, resources, routes
 
 # The longest an attempt may take (shared/relay), so that a delivery is judged before Lambda ends the function.
 ATTEMPT_SECONDS = 15
@@ -46,6 +46,30 @@ def test_no_role_allows_a_wildcard() -> None:
             for statement in policy["PolicyDocument"]["Statement"]:
                 assert not [action for action in statement["Action"] if "*" in action], f"{name} {statement['Sid']}"
                 assert statement["Resource"] != "*", f"{name} {statement['Sid']}"
+
+
+def test_deliveries_go_to_no_queue_and_no_bus_that_the_operator_did_not_list() -> None:
+    policies = of_type("infra/roles.yaml", "AWS::IAM::Policy")
+    given = {
+        policy["PolicyName"]: [(s["Action"], s["Resource"]) for s in policy["PolicyDocument"]["Statement"]]
+        for policy in policies.values()
+    }
+    assert given == {
+        "destination-queues": [(["sqs:SendMessage"], "DestinationQueueArns")],
+        "destination-event-buses": [(["events:DescribeEventBus", "events:PutEvents"], "DestinationEventBusArns")],
+    }
+    for name, resource in resources("infra/roles.yaml").items():
+        if name in policies:
+            assert resource["Condition"].startswith("HasDestination"), name
+    for parameter in ("DestinationQueueArns", "DestinationEventBusArns"):
+        assert parameters("template.yaml")[parameter]["Default"] == "", parameter
+
+
+def test_no_queue_of_the_stack_can_be_a_destination() -> None:
+    _, listed = outputs("infra/data.yaml")["QueueArns"]["Value"]
+    assert sorted(listed) == sorted(f"{name}.Arn" for name in of_type("infra/data.yaml", "AWS::SQS::Queue"))
+    for name in ("dispatcher", "endpoints-api"):
+        assert functions()[name]["Environment"]["Variables"]["PAYRELAY_OWN_QUEUES"] == "Data.Outputs.QueueArns", name
 
 
 def routes_in_code(function: str) -> set[str]:

@@ -6,7 +6,8 @@
 //! 3. **fold** in memory, payment by payment, and write each payment on condition of the revision that was
 //!    read; on conflict read again, consistently ([`record`]);
 //! 4. **send** the deliveries of all payments together, and the questions to the providers' APIs;
-//! 5. **commit** the events: an event's item is the mark that all of the above has happened.
+//! 5. **commit** the events: an event's item is the mark that all of the above has happened;
+//! 6. now and then, **note** when a source last sent something ([`activity`]).
 //!
 //! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
 //! payment carries, in the same write as its new state, an outbox entry with the arrival and the transition of
@@ -20,15 +21,17 @@
 //! committed for the second and last time. A confirmation that comes twice changes nothing, as an event does; another
 //! answer about the same event waits while the first is being recorded, and is dropped after that.
 
+mod activity;
 mod incoming;
 mod record;
 mod relay;
 
+use activity::Latest;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{Endpoint, ToldOtherwise};
+use domain::{Endpoint, LAST_EVENT_ACCURACY, SourceId, ToldOtherwise};
 use futures::future::join_all;
 use incoming::{Course, Incoming};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, Cache, Clock, Settings};
 use queue::{Disposition, Queue};
 use record::{Known, Recorded};
@@ -48,6 +51,8 @@ pub struct Deps {
     pub fetches: Queue,
     pub dead_letters: Queue,
     pub endpoints: Cache<(), Arc<Vec<Endpoint>>>,
+    /// The last event of each source, as this process has noted it.
+    pub noted: Cache<SourceId, Timestamp>,
 }
 
 impl Deps {
@@ -59,6 +64,7 @@ impl Deps {
             fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_DLQ_URL")),
             endpoints: Cache::new(Clock::system(), ENDPOINTS_MAX_AGE),
+            noted: Cache::new(Clock::system(), LAST_EVENT_ACCURACY),
         }
     }
 }
@@ -79,11 +85,22 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
     queue::respond(&deps.dead_letters, batch.records.into_iter().zip(dispositions)).await
 }
 
-/// Steps 2 to 5. Gives the messages that are not done.
+/// Steps 2 to 6. Gives the messages that are not done.
 async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposition)> {
     if incoming.is_empty() {
         return Vec::new();
     }
+    let latest = Latest::of(&incoming);
+    // Boxed, as below.
+    let mut unfinished = Box::pin(record_all(deps, incoming)).await;
+    // Last, so that nothing waits for it, and also if something has failed: repeats are acknowledged then.
+    let failed = latest.note(deps).await;
+    unfinished.extend(failed.into_iter().map(|(message, error)| (message, disposition(&error))));
+    unfinished
+}
+
+/// Steps 2 to 5.
+async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposition)> {
     let mut groups: BTreeMap<String, Vec<Incoming>> = BTreeMap::new();
     for event in incoming {
         groups.entry(event.group()).or_default().push(event);

@@ -1,32 +1,25 @@
 //! One attempt.
 
 use crate::Deps;
-use crate::breaker::{self, Admission};
-use crate::raise::raise;
+use crate::breaker;
+use crate::gate::{self, Verdict as Gate};
+use crate::later::{self, LOST_MESSAGE_GRACE};
+use crate::mailbox;
+use crate::pace::{self, Lane};
 use crate::target::{self, Target, TargetError};
 use aws_lambda_events::sqs::SqsMessage;
+use destinations::About;
 use domain::{
-    Attempt, BodyFormat, Delivery, DeliveryStatus, DisabledReason, Notice, ReplayId, RetrySchedule,
+    Attempt, BodyFormat, Delivery, DeliveryStatus, DisabledReason, EVENT_COMMIT_PATIENCE, Notice, ReplayId,
+    RetrySchedule,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use platform::VaultError;
-use queue::{Carried, DeliveryMessage, Disposition, Outgoing};
-use relay::{Answer, Body, HeaderName, OpenError, Place, Verdict};
+use queue::{Carried, DeliveryMessage, Disposition};
+use relay::{Answer, Body, OpenError, Place, REPLAY, Verdict};
 use std::error::Error;
 use std::time::Duration;
-use store::{StoreError, StoredDelivery};
-
-/// SQS delays no longer than this; what waits longer comes from the due-index alone.
-const MAX_QUEUE_DELAY: Duration = Duration::from_secs(900);
-/// How long after its time a queued attempt is looked after by the sweeper, in case its message was lost.
-const LOST_MESSAGE_GRACE: SignedDuration = SignedDuration::from_secs(120);
-/// Tells a receiver that the attempt is made for a replay, and for which. Not among what is signed: Standard Webhooks
-/// signs id, time and body, and the body of a replay is what it always was.
-const REPLAY: HeaderName = HeaderName::from_static("payrelay-replay");
-/// Lambda stops a function whose messages, each sent because of the last, run to more than about 16 in a row
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html>). A schedule may have 20 short delays,
-/// so after every so many attempts the next comes from the due-index, with which a new chain begins.
-const MAX_CHAIN: u32 = 8;
+use store::{StoreError, StoredDelivery, Wait};
 
 pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     let decoded = DeliveryMessage::decode(message.body.as_deref().unwrap_or_default());
@@ -34,7 +27,13 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
         Ok(delivery) => delivery,
         Err(error) => return Disposition::DeadLetter { reason: error.to_string() },
     };
-    match make(deps, &delivery, queue::receive_count(message) > 1).await {
+    // A replay's deliveries of one second come together; made one after the other, they leave room for live ones between
+    // them, here and at the receiver. It holds the batch for a second at most.
+    if delivery.offset_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(delivery.offset_ms.min(999).into())).await;
+    }
+    let lane = if deps.slow_deliveries.is_source_of(message) { Lane::Slow } else { Lane::Fast };
+    match make(deps, &delivery, lane, queue::receive_count(message) > 1).await {
         Ok(()) => Disposition::Done,
         Err(error) => {
             tracing::warn!(delivery = %delivery.delivery, error = &*error, "the attempt could not be made or recorded");
@@ -48,7 +47,7 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     }
 }
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Whether no later try can end otherwise.
 fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
@@ -61,26 +60,45 @@ fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     }
 }
 
-async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result<(), Failure> {
+async fn make(deps: &Deps, message: &DeliveryMessage, lane: Lane, is_repeat: bool) -> Result<(), Failure> {
     // A first attempt that comes from the consumer (they carry the payload), and was not handed out before, can't
-    // be recorded yet: that read is saved.
-    let is_first = message.attempt == 1 && message.carried.is_some() && !is_repeat;
+    // be recorded yet: that read is saved. One that we have sent on ourselves may have been sent on twice.
+    let is_first = message.attempt == 1 && message.carried.is_some() && message.hops == 0 && !is_repeat;
     let stored = if is_first { None } else { deps.store.delivery(&message.delivery).await? };
     if let Some(stored) = stored.as_ref().filter(|stored| attempts(&stored.delivery) >= message.attempt) {
-        // Made and recorded; what may be missing is the message for the next one.
-        return follow_up(deps, &stored.delivery, message).await;
+        // Made and recorded; what may be missing is what the breaker makes of it, and the message for the next one.
+        breaker::catch_up(deps, &stored.delivery).await;
+        return follow_up(deps, &stored.delivery, message, lane).await;
     }
-    let StoredDelivery { delivery, revision } = stored.unwrap_or_else(|| not_attempted(message));
+    let stored = stored.unwrap_or_else(|| not_attempted(message));
     let target = match target::load(deps, &message.endpoint).await? {
+        Target::Reachable(target) if target.destination == Place::Poll => {
+            return Ok(mailbox::place(deps, message, stored).await?);
+        }
         Target::Reachable(target) => target,
-        Target::Closed => return cancel(deps, delivery, revision).await,
+        Target::Closed => return cancel(deps, stored.delivery, stored.revision).await,
     };
-    // Who asks for an attempt by hand wants to know whether the endpoint answers again.
-    if !message.manual
-        && let Admission::Parked(until) = breaker::admit(deps, &message.endpoint).await?
-    {
-        return park(deps, delivery, revision, until).await;
-    }
+    let lease = match gate::ask(deps, message, &target, lane).await? {
+        Gate::Enter(lease) => lease,
+        Gate::Park(until) => return later::park(deps, message, stored, until).await,
+        Gate::Forward => return later::come_again(deps, message, stored, Lane::Slow, Duration::ZERO).await,
+        Gate::Postpone(delay) => return later::come_again(deps, message, stored, lane, delay).await,
+    };
+    // Boxed: the futures of the HTTP client are deep, and a compiler has its limits.
+    let made = Box::pin(attempt(deps, message, lane, &target, stored)).await;
+    gate::leave(deps, &message.endpoint, lease).await;
+    made
+}
+
+/// Sends the delivery, records what came of it, and sees to what follows.
+async fn attempt(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    lane: Lane,
+    target: &relay::Target,
+    stored: StoredDelivery,
+) -> Result<(), Failure> {
+    let StoredDelivery { delivery, revision, .. } = stored;
     let Some(body) = body(deps, message, target.format).await? else {
         return cancel(deps, delivery, revision).await;
     };
@@ -90,8 +108,18 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
     if let Some(value) = replay.as_ref().and_then(|replay| replay.as_str().try_into().ok()) {
         signed.headers.push((REPLAY, value));
     }
-    let Place::Http(url) = &target.destination else { return cancel(deps, delivery, revision).await };
-    let answer = deps.client.post_within(signed.to(url.clone()), target.timeout).await;
+    let about = About {
+        id: message.delivery.as_str(),
+        event: Some(&message.event),
+        event_type: message.event_type,
+        time: message.created_at,
+        replay: replay.as_ref(),
+        asked_for: message.manual.then_some(message.attempt),
+    };
+    let sending = deps.sender.send(&target.destination, signed, &about, target.timeout);
+    let sent = pace::watch(deps, &message.endpoint, sending).await;
+    // Nothing is sent to who polls: they had their turn above.
+    let Some(answer) = sent else { return cancel(deps, delivery, revision).await };
     let verdict = relay::classify(&answer, deps.clock.now());
     if verdict == Verdict::Disable {
         target::disable(deps, &message.endpoint, DisabledReason::Gone).await?;
@@ -99,10 +127,13 @@ async fn make(deps: &Deps, message: &DeliveryMessage, is_repeat: bool) -> Result
     // One that was never attempted begins its schedule, whoever asked for it.
     let manual = message.manual && !delivery.attempts.is_empty();
     let made = Made { at, manual, replay, answer, verdict, schedule: target.schedule.clone() };
-    let delivery = record(deps, delivery, revision, &made).await?;
+    let delivery = record(deps, message, delivery, revision, &made).await?;
     breaker::note(deps, &message.endpoint, &made.verdict).await;
     // The retry that was waiting is still waiting.
-    if manual && made.verdict != Verdict::Stop { Ok(()) } else { follow_up(deps, &delivery, message).await }
+    if manual && made.verdict != Verdict::Stop {
+        return Ok(());
+    }
+    follow_up(deps, &delivery, message, lane).await
 }
 
 /// The replay that an attempt is made for: the one that asked for it, or the one that brought the delivery into being,
@@ -112,7 +143,7 @@ fn replay(message: &DeliveryMessage, delivery: &Delivery) -> Option<ReplayId> {
     message.replay.clone().or_else(|| first.and_then(|attempt| attempt.replay.clone()))
 }
 
-fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
+pub(crate) fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
     let delivery = Delivery {
         id: message.delivery.clone(),
         event: message.event.clone(),
@@ -123,16 +154,12 @@ fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
         next_attempt_at: None,
         attempts: Vec::new(),
     };
-    StoredDelivery { delivery, revision: 0 }
+    StoredDelivery { delivery, revision: 0, placed: None, asked: None }
 }
 
-fn attempts(delivery: &Delivery) -> u32 {
+pub(crate) fn attempts(delivery: &Delivery) -> u32 {
     u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX)
 }
-
-/// An event is committed moments after its deliveries are queued. A delivery that can't find its event after this
-/// time has outlived it.
-const EVENT_COMMIT_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, thiserror::Error)]
 #[error("the event is not there yet")]
@@ -155,11 +182,8 @@ async fn body(deps: &Deps, message: &DeliveryMessage, format: BodyFormat) -> Res
     if record.event.is_withheld() {
         return Err(EventNotYetCommitted.into());
     }
-    let ours = format.content_type().zip(format.body(&record.event));
-    Ok(match ours {
-        Some((content_type, text)) => Some(Body::new(content_type, text)),
-        None => record.raw.map(|raw| Body::original(raw.meta.headers(), raw.body)),
-    })
+    let original = || record.raw.map(|raw| Body::original(raw.meta.headers(), raw.body));
+    Ok(Body::of_event(format, &record.event, original))
 }
 
 /// An attempt that was made, to be recorded.
@@ -178,16 +202,18 @@ struct Made {
 /// an attempt that they recorded already is dropped.
 async fn record(
     deps: &Deps,
+    message: &DeliveryMessage,
     mut delivery: Delivery,
     mut revision: u64,
     made: &Made,
 ) -> Result<Delivery, Failure> {
     loop {
         settle(deps, &mut delivery, made);
-        let due_at = delivery.next_attempt_at.map(|next| {
-            if waits_in_queue(&delivery, next, deps.clock.now()) { next + LOST_MESSAGE_GRACE } else { next }
+        let wait = delivery.next_attempt_at.map_or(Wait::Nothing, |next| {
+            let is_queued = later::waits_in_queue(message, next, deps.clock.now());
+            Wait::Due(if is_queued { next + LOST_MESSAGE_GRACE } else { next })
         });
-        match deps.store.put_delivery(&delivery, revision, due_at).await {
+        match deps.store.put_delivery(&delivery, revision, wait).await {
             Ok(_) => return Ok(delivery),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
@@ -199,12 +225,6 @@ async fn record(
         }
         (delivery, revision) = (written.delivery, written.revision);
     }
-}
-
-/// Whether the next attempt comes through a message of ours, and not from the due-index alone.
-fn waits_in_queue(delivery: &Delivery, next: Timestamp, now: Timestamp) -> bool {
-    let is_soon = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO) <= MAX_QUEUE_DELAY;
-    is_soon && !attempts(delivery).is_multiple_of(MAX_CHAIN)
 }
 
 /// Writes the attempt into `delivery`, and what follows from it. A manual one only ever improves matters: the
@@ -234,50 +254,29 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
     delivery.next_attempt_at = next_attempt_at;
 }
 
-/// Puts the delivery off without an attempt. It waits in the due-index alone; one that has had no attempt yet stays
-/// `pending`.
-async fn park(deps: &Deps, mut delivery: Delivery, revision: u64, until: Timestamp) -> Result<(), Failure> {
-    delivery.next_attempt_at = Some(until);
-    match deps.store.put_delivery(&delivery, revision, Some(until)).await {
-        // Whoever wrote it in between has recorded an attempt, or parked it as well.
-        Ok(_) | Err(StoreError::Conflict) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// There is nothing to send, or nowhere to send it.
 async fn cancel(deps: &Deps, mut delivery: Delivery, revision: u64) -> Result<(), Failure> {
     delivery.status = DeliveryStatus::Canceled;
     delivery.next_attempt_at = None;
-    match deps.store.put_delivery(&delivery, revision, None).await {
+    match deps.store.put_delivery(&delivery, revision, Wait::Nothing).await {
         // Whoever wrote it in between has recorded what became of it.
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Tells of a delivery that is given up. Queues the next attempt where it is soon; a later one is found by the sweeper. If the send fails the sweeper
-/// finds this one too, a little later.
-async fn follow_up(deps: &Deps, delivery: &Delivery, message: &DeliveryMessage) -> Result<(), Failure> {
+/// Tells of a delivery that is given up, or queues the next attempt.
+async fn follow_up(
+    deps: &Deps,
+    delivery: &Delivery,
+    message: &DeliveryMessage,
+    lane: Lane,
+) -> Result<(), Failure> {
     if delivery.status == DeliveryStatus::Exhausted
         && let Some(notice) = Notice::exhausted(delivery)
     {
-        raise(deps, notice).await?;
+        notices::raise(&deps.store, deps.clock.now(), notice).await?;
     }
-    let Some(next_attempt_at) =
-        delivery.next_attempt_at.filter(|_| delivery.status == DeliveryStatus::Retrying)
-    else {
-        return Ok(());
-    };
-    let now = deps.clock.now();
-    if !waits_in_queue(delivery, next_attempt_at, now) {
-        return Ok(());
-    }
-    let delay = Duration::try_from(next_attempt_at.duration_since(now)).unwrap_or(Duration::ZERO);
-    let next = DeliveryMessage::retry(delivery, attempts(delivery) + 1, message.carried.clone());
-    let outgoing = Outgoing { body: next.encode(), delay, group: delivery.endpoint.to_string() };
-    if let Err(error) = deps.deliveries.send(outgoing).await {
-        tracing::warn!(delivery = %delivery.id, error = &error as &dyn Error, "retry not queued: left to the sweeper");
-    }
+    later::queue_next(deps, delivery, message, lane).await;
     Ok(())
 }

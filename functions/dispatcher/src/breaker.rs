@@ -12,36 +12,56 @@
 //! Every step follows from the item as it is. One that comes to nothing is taken at the next failure or success, so
 //! that none of them keeps a message from being done.
 
-use crate::{Deps, raise::raise, target};
-use domain::{Consequence, DisabledReason, EndpointId, Health, Notice};
+use crate::pace;
+use crate::{Deps, target};
+use domain::{
+    Attempt, AttemptOutcome, BreakerState, Consequence, Delivery, DisabledReason, EndpointId, Health, Notice,
+    Standing,
+};
 use jiff::Timestamp;
 use relay::Verdict;
 use std::error::Error;
 use store::StoreError;
 
 /// Whether an attempt may be made now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Admission {
     Admitted,
+    /// If it is the one that gets the probe: [`take_probe`].
+    Probe(Health),
     /// Not before this time.
     Parked(Timestamp),
 }
 
-pub(crate) async fn admit(deps: &Deps, id: &EndpointId) -> Result<Admission, StoreError> {
-    let cached = deps.health.get_or_load(id, async || deps.store.health(id, false).await).await?;
-    if cached.is_none_or(|health| health.next_probe_at.is_none()) {
+pub(crate) async fn admit(
+    deps: &Deps,
+    id: &EndpointId,
+    standing: &Standing,
+) -> Result<Admission, StoreError> {
+    if standing.health.as_ref().is_none_or(|health| health.next_probe_at.is_none()) {
         return Ok(Admission::Admitted);
     }
     // Parking costs more than to look whether it is still so.
-    let health = deps.store.health(id, true).await?;
-    deps.health.insert(id.clone(), health.clone());
-    let Some((health, probe_at)) = health.and_then(|health| health.next_probe_at.map(|at| (health, at)))
-    else {
-        return Ok(Admission::Admitted);
-    };
+    let standing = deps.store.standing(id, true).await?;
+    deps.standings.insert(id.clone(), standing.clone());
+    let Some(health) = standing.health else { return Ok(Admission::Admitted) };
     let now = deps.clock.now();
-    if now >= probe_at && deps.store.set_probe(id, Some(probe_at), health.probe_after(now)).await? {
-        deps.health.remove(id);
+    Ok(match health.state(now) {
+        BreakerState::Closed => Admission::Admitted,
+        BreakerState::HalfOpen => Admission::Probe(health),
+        BreakerState::Open => Admission::Parked(health.parked_until(now, deps.entropy.unit())),
+    })
+}
+
+/// Whether this attempt is the probe.
+pub(crate) async fn take_probe(
+    deps: &Deps,
+    id: &EndpointId,
+    health: &Health,
+) -> Result<Admission, StoreError> {
+    let now = deps.clock.now();
+    if deps.store.set_probe(id, health.next_probe_at, health.probe_after(now)).await? {
+        deps.standings.remove(id);
         return Ok(Admission::Admitted);
     }
     Ok(Admission::Parked(health.parked_until(now, deps.entropy.unit())))
@@ -60,27 +80,43 @@ pub(crate) async fn note(deps: &Deps, id: &EndpointId, verdict: &Verdict) {
     }
 }
 
+/// Notes a success that is recorded already, when its message comes again: whoever recorded it may have stopped before it was
+/// noted, and the endpoint's next delivery, which would make up for that, may be days off. A failure since then counts.
+pub(crate) async fn catch_up(deps: &Deps, delivery: &Delivery) {
+    let succeeded = |attempt: &&Attempt| attempt.outcome == AttemptOutcome::Succeeded;
+    let Some(attempt) = delivery.attempts.iter().rfind(succeeded) else { return };
+    if let Err(error) = note_success_at(deps, &delivery.endpoint, attempt.at).await {
+        tracing::warn!(endpoint = %delivery.endpoint, error = &error as &dyn Error, "a success could not be noted");
+    }
+}
+
 async fn note_success(deps: &Deps, id: &EndpointId) -> Result<(), StoreError> {
-    let cached = deps.health.get_or_load(id, async || deps.store.health(id, false).await).await?;
-    let Some(health) = cached else { return Ok(()) };
+    note_success_at(deps, id, deps.clock.now()).await
+}
+
+async fn note_success_at(deps: &Deps, id: &EndpointId, at: Timestamp) -> Result<(), StoreError> {
+    let Standing { health, slow_until } = pace::standing(deps, id).await?;
+    let Some(health) = health.filter(|health| health.failing_since <= at) else { return Ok(()) };
     // Told before it is forgotten: what stops in between is told by the next success.
     if health.is_failing() {
-        raise(deps, Notice::recovered(id, &health, deps.clock.now())).await?;
+        let now = deps.clock.now();
+        notices::raise(&deps.store, now, Notice::recovered(id, &health, now)).await?;
         tracing::info!(endpoint = %id, failing_since = %health.failing_since, "the endpoint has recovered");
     }
-    deps.store.clear_health(id, Some(health.failing_since)).await?;
-    deps.health.insert(id.clone(), None);
+    deps.store.clear_health(id, health.failing_since).await?;
+    deps.standings.insert(id.clone(), Standing { health: None, slow_until });
     Ok(())
 }
 
 async fn note_failure(deps: &Deps, id: &EndpointId) -> Result<(), StoreError> {
     let now = deps.clock.now();
-    let mut health = deps.store.note_failure(id, now).await?;
+    let Standing { health, slow_until } = deps.store.note_failure(id, now).await?;
+    let Some(mut health) = health else { return Ok(()) };
     // One step a failure: between the last warning and the end there is another attempt.
     if let Some(consequence) = health.consequence(now) {
         health = follow(deps, id, health, consequence, now).await?;
     }
-    deps.health.insert(id.clone(), Some(health));
+    deps.standings.insert(id.clone(), Standing { health: Some(health), slow_until });
     Ok(())
 }
 
@@ -96,14 +132,14 @@ async fn follow(
     match consequence {
         Consequence::Open => {
             tracing::warn!(endpoint = %id, failures, "the endpoint keeps failing: its deliveries are parked");
-            raise(deps, Notice::failing(id, &health, None, now)).await?;
+            notices::raise(&deps.store, now, Notice::failing(id, &health, None, now)).await?;
             let probe_at = health.probe_after(now);
             deps.store.set_probe(id, None, probe_at).await?;
             Ok(Health { next_probe_at: Some(probe_at), ..health })
         }
         Consequence::Warn(percent) => {
             tracing::warn!(endpoint = %id, failures, percent, "the endpoint will be disabled if it keeps failing");
-            raise(deps, Notice::failing(id, &health, Some(percent), now)).await?;
+            notices::raise(&deps.store, now, Notice::failing(id, &health, Some(percent), now)).await?;
             deps.store.note_warning(id, health.failing_since, percent).await?;
             Ok(Health { warned_percent: Some(percent), ..health })
         }

@@ -12,51 +12,71 @@
 
 mod attempt;
 mod breaker;
-mod raise;
+mod gate;
+mod later;
+mod mailbox;
+mod pace;
 mod target;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{EndpointId, Health};
+use destinations::{InvalidSettings, Sender};
+use domain::{EndpointId, Standing};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
 use queue::Queue;
-use relay::{AllowListError, Client, EgressPolicy, Limits};
+use relay::{Client, EgressPolicy, Limits};
+use std::time::Duration;
 use store::Store;
 use target::Target;
 
-/// How long an endpoint's URL, secrets and health may be kept: a change takes effect within this time.
+pub use pace::{SLOW_AFTER, STANDING_MAX_AGE};
+
+/// How long an endpoint's URL and secrets may be kept: a change takes effect within this time.
 const TARGET_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Debug)]
 pub struct Deps {
     pub store: Store,
+    /// The fast lane, in which every delivery begins.
     pub deliveries: Queue,
+    /// The slow lane.
+    pub slow_deliveries: Queue,
     pub dead_letters: Queue,
-    pub client: Client,
+    pub sender: Sender,
     pub vault: Vault,
     pub clock: Clock,
     pub entropy: Entropy,
     pub targets: Cache<EndpointId, Target>,
-    /// `None` for an endpoint that answers.
-    pub health: Cache<EndpointId, Option<Health>>,
+    pub standings: Cache<EndpointId, Standing>,
+    /// [`SLOW_AFTER`], but for tests that have no time.
+    pub slow_after: Duration,
 }
 
 impl Deps {
-    pub fn from_settings(settings: &mut Settings) -> Result<Self, AllowListError> {
+    /// From the environment of a Lambda function. What is missing is noted in `settings`.
+    ///
+    /// # Errors
+    /// If a setting is there and wrong.
+    pub fn from_settings(settings: &mut Settings) -> Result<Self, InvalidSettings> {
         let aws = Aws::from_settings(settings);
+        let own_queues = settings.required("PAYRELAY_OWN_QUEUES");
         let egress = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
         let policy = EgressPolicy::from_allow_list(&egress, settings.is_local())?;
+        let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system());
+        let client = Client::new(policy, Limits::default()).with_via(&vault.fingerprint());
         Ok(Self {
             store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
+            slow_deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_SLOW_DELIVERIES_QUEUE_URL")),
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_DLQ_URL")),
-            client: Client::new(policy, Limits::default()),
-            vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
+            sender: Sender::new(client, &aws, &own_queues, Clock::system())?,
+            vault,
             clock: Clock::system(),
             entropy: Entropy::system(),
             targets: Cache::new(Clock::system(), TARGET_MAX_AGE),
-            health: Cache::new(Clock::system(), TARGET_MAX_AGE),
+            standings: Cache::new(Clock::system(), STANDING_MAX_AGE),
+            slow_after: SLOW_AFTER,
         })
     }
 }

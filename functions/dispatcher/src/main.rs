@@ -8,9 +8,9 @@ use platform::{Settings, init_logs};
 async fn main() -> Result<(), Error> {
     let mut settings = Settings::from_environment();
     init_logs(&settings);
-    let deps = dispatcher::Deps::from_settings(&mut settings)?;
+    let deps = dispatcher::Deps::from_settings(&mut settings);
     settings.check()?;
-    let deps = &deps;
+    let deps = &deps?;
     run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         Ok::<_, Error>(dispatcher::handle(deps, event.payload).await)
     }))

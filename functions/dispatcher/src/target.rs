@@ -1,6 +1,6 @@
 //! Where a delivery goes: the endpoint with its secrets opened.
 
-use crate::{Deps, raise::raise};
+use crate::Deps;
 use domain::{DisabledReason, Endpoint, EndpointId, EndpointStatus, Notice};
 use platform::VaultError;
 use relay::OpenError;
@@ -54,7 +54,7 @@ pub(crate) async fn disable(deps: &Deps, id: &EndpointId, reason: DisabledReason
             return Ok(());
         }
         let now = deps.clock.now();
-        raise(deps, Notice::disabled(id, endpoint.updated_at, reason, now)).await?;
+        notices::raise(&deps.store, now, Notice::disabled(id, endpoint.updated_at, reason, now)).await?;
         endpoint.status = EndpointStatus::Disabled;
         endpoint.updated_at = now;
         match deps.store.replace_config(&endpoint, revision).await {

@@ -8,9 +8,9 @@ use axum::response::Response;
 use domain::{
     BreakerState, Conditions, CustomHeaders, Destination, Encoding, Endpoint, EndpointFormat, EndpointId,
     EndpointLimits, EndpointStatus, EventTypePattern, HeaderHint, Health, RetrySchedule, Signing, SourceId,
-    serde_time, serde_time_option,
+    Standing, serde_time, serde_time_option,
 };
-use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
+use http::{Code, IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
 use jiff::Timestamp;
 use platform::SecretText;
 use relay::{SigningKey, SigningSecret};
@@ -54,7 +54,7 @@ struct CreatedEndpoint<'a> {
     secret: Option<&'a str>,
 }
 
-/// What the circuit breaker knows.
+/// What the circuit breaker knows, and whether the endpoint is slow.
 #[derive(Debug, Serialize)]
 struct HealthView {
     state: BreakerState,
@@ -63,24 +63,35 @@ struct HealthView {
     failing_since: Option<Timestamp>,
     #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
     next_probe_at: Option<Timestamp>,
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    slow_until: Option<Timestamp>,
 }
 
 impl HealthView {
-    fn new(health: Option<&Health>, now: Timestamp) -> Self {
+    fn new(standing: &Standing, now: Timestamp) -> Self {
+        let health = standing.health.as_ref();
         Self {
             state: health.map_or(BreakerState::Closed, |health| health.state(now)),
             consecutive_failures: health.map_or(0, |health| health.consecutive_failures),
             failing_since: health.map(|health| health.failing_since),
             next_probe_at: health.and_then(|health| health.next_probe_at),
+            slow_until: standing.slow_until.filter(|_| standing.is_slow(now)),
         }
+    }
+
+    /// Whether it says more than that all is well.
+    fn is_remarkable(&self) -> bool {
+        self.consecutive_failures > 0 || self.slow_until.is_some()
     }
 }
 
 impl EndpointView {
     /// `failing` is not stored with the endpoint: it is what its health amounts to, and ends with it.
-    fn new(endpoint: &Endpoint, health: Option<&Health>, now: Timestamp) -> Self {
+    fn new(endpoint: &Endpoint, standing: &Standing, now: Timestamp) -> Self {
         let status = match endpoint.status {
-            EndpointStatus::Active if health.is_some_and(Health::is_failing) => EndpointStatus::Failing,
+            EndpointStatus::Active if standing.health.as_ref().is_some_and(Health::is_failing) => {
+                EndpointStatus::Failing
+            }
             status => status,
         };
         Self {
@@ -99,7 +110,7 @@ impl EndpointView {
             timeout_seconds: endpoint.timeout_seconds,
             limits: endpoint.limits,
             status,
-            health: HealthView::new(health, now),
+            health: HealthView::new(standing, now),
             secrets: endpoint.secrets.iter().map(EndpointSecretView::from).collect(),
             created_at: endpoint.created_at,
             updated_at: endpoint.updated_at,
@@ -114,9 +125,11 @@ pub(crate) async fn list(
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = deps.store.configs::<Endpoint>(&paging.request).await?;
-    let health = deps.store.health_of(page.items.iter().map(|stored| &stored.value.id)).await?;
+    let standings = deps.store.standings(page.items.iter().map(|stored| &stored.value.id)).await?;
     let now = deps.clock.now();
-    let view = |endpoint: &Endpoint| EndpointView::new(endpoint, health.get(&endpoint.id), now);
+    let well = Standing::default();
+    let view =
+        |endpoint: &Endpoint| EndpointView::new(endpoint, standings.get(&endpoint.id).unwrap_or(&well), now);
     let items = page.items.iter().map(|stored| view(&stored.value)).collect();
     Ok(paging.list(Page { items, next: page.next }))
 }
@@ -129,9 +142,10 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     params.finish()?;
     let stored = deps.find_endpoint(&id).await?;
-    let health = deps.store.health(&id, true).await?;
-    let view = EndpointView::new(&stored.value, health.as_ref(), deps.clock.now());
-    Ok(http::ok_with(&view, stored.revision, health.as_ref().map(|_| &view.health), Some(&known)))
+    let standing = deps.store.standing(&id, true).await?;
+    let view = EndpointView::new(&stored.value, &standing, deps.clock.now());
+    let more = Some(&view.health).filter(|health| health.is_remarkable());
+    Ok(http::ok_with(&view, stored.revision, more, Some(&known)))
 }
 
 pub(crate) async fn create(
@@ -158,7 +172,8 @@ pub(crate) async fn create(
     let endpoint = checked.into_endpoint(Identity { id, headers, secrets, created_at: now, updated_at: now });
     let revision = deps.store.create_config(&endpoint).await?;
     let secret = shown.as_ref().map(SecretText::expose);
-    let answer = CreatedEndpoint { endpoint: EndpointView::new(&endpoint, None, now), secret };
+    let answer =
+        CreatedEndpoint { endpoint: EndpointView::new(&endpoint, &Standing::default(), now), secret };
     Ok(http::created(&answer, revision, &format!("/v1/endpoints/{}", endpoint.id)))
 }
 
@@ -174,9 +189,14 @@ pub(crate) async fn replace(
     let Versioned { value: stored, revision } = deps.find_endpoint(&id).await?;
     wanted.check(revision)?;
     let mut checked = body.check(&deps, |signing| stored.has_lasting_secret(signing)).await?;
+    if stored.destination == Destination::Poll && checked.destination != Destination::Poll {
+        // Whatever waits to be fetched then, nobody would fetch.
+        let detail = "An endpoint of type `poll` stays one: make another for another type.";
+        return Err(Problem::new(Code::Conflict, detail));
+    }
     let headers = match checked.headers.take() {
         Some(headers) => deps.seal_headers(&id, headers).await?,
-        None => stored.headers,
+        None => stored.headers.filter(|_| checked.takes_headers()),
     };
     let endpoint = checked.into_endpoint(Identity {
         id: stored.id,
@@ -187,9 +207,10 @@ pub(crate) async fn replace(
     });
     // First: without its replacement an endpoint that is counted afresh is soon found failing again, whereas an old
     // count could disable the new one at its first failure.
-    deps.store.clear_health(&endpoint.id, None).await?;
+    deps.store.forget_standing(&endpoint.id).await?;
     let revision = deps.store.replace_config(&endpoint, revision).await.map_err(|e| lost(e, &wanted))?;
-    Ok(http::ok(&EndpointView::new(&endpoint, None, endpoint.updated_at), revision, None))
+    let view = EndpointView::new(&endpoint, &Standing::default(), endpoint.updated_at);
+    Ok(http::ok(&view, revision, None))
 }
 
 /// Deliveries that still wait for it are canceled when their time comes.
@@ -205,7 +226,7 @@ pub(crate) async fn delete(
     let expected = wanted.expected(stored.revision);
     let deleted = deps.store.delete_config::<Endpoint>(id.as_str(), expected).await;
     if deleted.map_err(|error| lost(error, &wanted))? {
-        deps.store.clear_health(&id, None).await?;
+        deps.store.forget_standing(&id).await?;
         Ok(http::no_content())
     } else {
         Err(Problem::not_found())

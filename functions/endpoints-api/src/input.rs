@@ -50,8 +50,9 @@ pub(crate) struct NewEndpoint {
     format: EndpointFormat,
     #[serde(default)]
     encoding: Encoding,
-    #[serde(default = "v1_alone")]
-    signing: Vec<Signing>,
+    /// Absent: what the type has.
+    #[serde(default)]
+    signing: Option<Vec<Signing>>,
     #[serde(default)]
     headers: Option<BTreeMap<String, String>>,
     #[serde(default)]
@@ -90,8 +91,9 @@ pub(crate) struct EndpointReplacement {
     format: EndpointFormat,
     #[serde(default)]
     encoding: Encoding,
-    #[serde(default = "v1_alone")]
-    signing: Vec<Signing>,
+    /// Absent: what the type has.
+    #[serde(default)]
+    signing: Option<Vec<Signing>>,
     #[serde(default)]
     headers: Option<BTreeMap<String, String>>,
     #[serde(default)]
@@ -113,6 +115,15 @@ enum DestinationKind {
     Sqs,
     Eventbridge,
     Poll,
+}
+
+impl DestinationKind {
+    fn default_signing(self) -> Vec<Signing> {
+        match self {
+            Self::Http | Self::Sqs | Self::Poll => vec![Signing::V1],
+            Self::Eventbridge => Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -137,24 +148,20 @@ fn everything() -> Vec<String> {
     vec!["*".to_owned()]
 }
 
-fn v1_alone() -> Vec<Signing> {
-    vec![Signing::V1]
-}
-
 fn default_timeout() -> u8 {
     DEFAULT_TIMEOUT_SECONDS
 }
 
 /// What passed the checks. Not `Debug`: the headers may be credentials.
 pub(crate) struct Checked {
-    destination: Destination,
+    pub(crate) destination: Destination,
     name: String,
     event_types: Vec<EventTypePattern>,
     sources: Vec<SourceId>,
     conditions: Conditions,
     format: EndpointFormat,
     encoding: Encoding,
-    /// Sorted, each once.
+    /// Sorted, each once; empty for an event bus alone.
     pub(crate) signing: Vec<Signing>,
     /// Names in lower case. `None`: not spoken of.
     pub(crate) headers: Option<BTreeMap<String, String>>,
@@ -174,6 +181,11 @@ pub(crate) struct Identity {
 }
 
 impl Checked {
+    /// Whether what it has of custom headers stays with it.
+    pub(crate) fn takes_headers(&self) -> bool {
+        matches!(self.destination, Destination::Http { .. })
+    }
+
     pub(crate) fn into_endpoint(self, identity: Identity) -> Endpoint {
         let Identity { id, headers, secrets, created_at, updated_at } = identity;
         Endpoint {
@@ -207,15 +219,15 @@ pub(crate) struct Brought {
 impl NewEndpoint {
     pub(crate) async fn check(self, deps: &Deps) -> Result<(Checked, Brought), Problem> {
         let mut checks = Checks::new();
+        let signing = self.signing.unwrap_or_else(|| self.kind.default_signing());
         let secret = self.secret.as_deref().and_then(|text| check_secret(&mut checks, "/secret", text));
         let key = self.private_key.as_deref().and_then(|text| check_key(&mut checks, "/private_key", text));
-        for (pointer, given, signing) in [
+        for (pointer, given, scheme) in [
             ("/secret", self.secret.is_some(), Signing::V1),
             ("/private_key", self.private_key.is_some(), Signing::V1a),
         ] {
-            if given && !self.signing.contains(&signing) {
-                checks
-                    .refuse(pointer, format!("is of no use: `signing` does not list `{}`", signing.as_str()));
+            if given && !signing.contains(&scheme) {
+                checks.refuse(pointer, format!("is of no use: `signing` does not list `{}`", scheme.as_str()));
             }
         }
         let replacement = EndpointReplacement {
@@ -228,7 +240,7 @@ impl NewEndpoint {
             conditions: self.conditions,
             format: self.format,
             encoding: self.encoding,
-            signing: self.signing,
+            signing: Some(signing),
             headers: self.headers,
             retry_schedule: self.retry_schedule,
             timeout_seconds: self.timeout_seconds,
@@ -247,8 +259,11 @@ impl EndpointReplacement {
         has_secret: impl Fn(Signing) -> bool,
     ) -> Result<Checked, Problem> {
         let mut checks = Checks::new();
-        for (index, signing) in self.signing.iter().enumerate().filter(|(_, signing)| !has_secret(**signing))
-        {
+        let wanted = match self.kind {
+            DestinationKind::Eventbridge => Vec::new(),
+            kind => self.signing.clone().unwrap_or_else(|| kind.default_signing()),
+        };
+        for (index, signing) in wanted.iter().enumerate().filter(|(_, signing)| !has_secret(**signing)) {
             let detail = format!("the endpoint has no secret for `{}`: add one first", signing.as_str());
             checks.refuse(format!("/signing/{index}"), detail);
         }
@@ -265,8 +280,10 @@ impl EndpointReplacement {
         if self.encoding == Encoding::Xml && self.format != EndpointFormat::Standard {
             checks.refuse("/encoding", "`xml` is for the format `standard` alone");
         }
-        let signing = check_signing(&mut checks, self.signing);
-        let headers = self.headers.map(|headers| check_headers(&mut checks, headers));
+        check_detail(&mut checks, self.kind, self.format, self.encoding);
+        let signing = self.signing.unwrap_or_else(|| self.kind.default_signing());
+        let signing = check_signing(&mut checks, self.kind, signing);
+        let headers = self.headers.map(|headers| check_headers(&mut checks, self.kind, headers));
         let retry_schedule = self.retry_schedule.and_then(|seconds| check_schedule(&mut checks, seconds));
         if !TIMEOUT_SECONDS.contains(&self.timeout_seconds) {
             let (least, most) = (TIMEOUT_SECONDS.start(), TIMEOUT_SECONDS.end());
@@ -274,11 +291,14 @@ impl EndpointReplacement {
         }
         let limits = check_limits(&mut checks, self.limits);
         let place = check_place(&mut checks, self.kind, self.url, self.arn)?;
+        if let Err(error) = deps.sender.check(&place) {
+            checks.refuse("/arn", error);
+        }
         checks.finish()?;
         // Last, because it is an answer of its own: the request is well-formed, we will not do it.
         let destination = match place {
             Destination::Http { url } => {
-                let url = deps.egress.parse_url(&url).map_err(|error| refused_url(&error))?;
+                let url = deps.sender.parse_url(&url).map_err(|error| refused_url(&error))?;
                 Destination::Http { url: url.into() }
             }
             other => other,
@@ -336,7 +356,27 @@ fn check_conditions(checks: &mut Checks, conditions: Map<String, Value>) -> Cond
     })
 }
 
-fn check_signing(checks: &mut Checks, mut signing: Vec<Signing>) -> Vec<Signing> {
+/// An event's detail is a JSON object (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html>).
+fn check_detail(checks: &mut Checks, kind: DestinationKind, format: EndpointFormat, encoding: Encoding) {
+    if kind != DestinationKind::Eventbridge {
+        return;
+    }
+    if format == EndpointFormat::Raw {
+        checks.refuse("/format", "`raw` is not for an event bus, which takes JSON alone");
+    }
+    if encoding == Encoding::Xml {
+        checks.refuse("/encoding", "`xml` is not for an event bus, which takes JSON alone");
+    }
+}
+
+/// An event has no headers for a signature to be in; who may put events on a bus is for IAM to say.
+fn check_signing(checks: &mut Checks, kind: DestinationKind, mut signing: Vec<Signing>) -> Vec<Signing> {
+    if kind == DestinationKind::Eventbridge {
+        if !signing.is_empty() {
+            checks.refuse("/signing", "must be absent or empty: what goes to an event bus is not signed");
+        }
+        return Vec::new();
+    }
     let given = signing.len();
     signing.sort_unstable();
     signing.dedup();
@@ -346,7 +386,15 @@ fn check_signing(checks: &mut Checks, mut signing: Vec<Signing>) -> Vec<Signing>
     signing
 }
 
-fn check_headers(checks: &mut Checks, headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+/// A message has ten attributes, which its signatures may need; an event has nothing like them.
+fn check_headers(
+    checks: &mut Checks,
+    kind: DestinationKind,
+    headers: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    if kind != DestinationKind::Http && !headers.is_empty() {
+        checks.refuse("/headers", "are for the type `http` alone");
+    }
     if headers.len() > MAX_HEADERS {
         checks.refuse("/headers", format!("must have at most {MAX_HEADERS} entries"));
     }

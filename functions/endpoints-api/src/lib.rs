@@ -7,16 +7,18 @@
 mod deliveries;
 mod endpoints;
 mod input;
+mod poll;
 mod replays;
 mod secrets;
 mod trial;
 
 use axum::Router;
+use destinations::{InvalidSettings, Sender};
 use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
 use platform::{Aws, Clock, Entropy, Settings, Vault};
 use queue::Queue;
-use relay::{AllowListError, Client, EgressPolicy, Limits};
+use relay::{Client, EgressPolicy, Limits};
 use store::Store;
 
 /// What the function needs of the world.
@@ -25,8 +27,7 @@ pub struct Deps {
     store: Store,
     deliveries: Queue,
     vault: Vault,
-    egress: EgressPolicy,
-    client: Client,
+    sender: Sender,
     cursors: Cursors,
     auth: Authenticator,
     clock: Clock,
@@ -34,35 +35,39 @@ pub struct Deps {
 }
 
 impl Deps {
-    /// `admin_key_hash` is the SHA-256 of the admin key in lower-case hex; `egress` must be the dispatcher's.
+    /// `admin_key_hash` is the SHA-256 of the admin key in lower-case hex; `sender` must be made as the
+    /// dispatcher's is.
     pub fn new(
         store: Store,
         deliveries: Queue,
         vault: Vault,
-        egress: EgressPolicy,
+        sender: Sender,
         admin_key_hash: &str,
         clock: Clock,
         entropy: Entropy,
     ) -> Self {
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
         let cursors = Cursors::new(admin_key_hash);
-        let client = Client::new(egress.clone(), Limits::default());
-        Self { store, deliveries, vault, egress, client, cursors, auth, clock, entropy }
+        Self { store, deliveries, vault, sender, cursors, auth, clock, entropy }
     }
 
     /// From the environment of a Lambda function. What is missing is noted in `settings`.
     ///
     /// # Errors
-    /// If `PAYRELAY_EGRESS_ALLOW` is not a list of address ranges.
-    pub fn from_settings(settings: &mut Settings) -> Result<Self, AllowListError> {
+    /// If a setting is there and wrong.
+    pub fn from_settings(settings: &mut Settings) -> Result<Self, InvalidSettings> {
         let aws = Aws::from_settings(settings);
         let (clock, entropy) = (Clock::system(), Entropy::system());
         let allowed = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
+        let own_queues = settings.required("PAYRELAY_OWN_QUEUES");
+        let policy = EgressPolicy::from_allow_list(&allowed, settings.is_local())?;
+        let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone());
+        let client = Client::new(policy, Limits::default()).with_via(&vault.fingerprint());
         Ok(Self::new(
             Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
-            Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone()),
-            EgressPolicy::from_allow_list(&allowed, settings.is_local())?,
+            vault,
+            Sender::new(client, &aws, &own_queues, clock.clone())?,
             &settings.required("PAYRELAY_ADMIN_KEY_HASH"),
             clock,
             entropy,
@@ -92,6 +97,7 @@ fn routes(deps: &Deps) -> Routes<Deps> {
         .get("/v1/endpoints/{id}/secrets", read, secrets::list)
         .post("/v1/endpoints/{id}/secrets", write, secrets::add)
         .delete("/v1/endpoints/{id}/secrets/{secret_id}", write, secrets::delete)
+        .get("/v1/endpoints/{id}/poll", Scope::DeliveriesPoll, poll::poll)
         .post("/v1/endpoints/{id}/test", write, trial::test)
         .post("/v1/endpoints/{id}/match", read, trial::matching)
         .get("/v1/deliveries", read, deliveries::list)

@@ -1,10 +1,11 @@
 //! `/v1/endpoints/{id}/test` and `/match`: what would happen, without anything that happens.
 
-use crate::Deps;
+use crate::{Deps, poll::Message};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::{Attempt, Candidate, Endpoint, EndpointId, EventId, Reason, TestId, serde_time};
+use destinations::About;
+use domain::{Attempt, Candidate, Endpoint, EndpointId, EventId, EventType, Reason, TestId, serde_time};
 use http::{Checks, Json, Params, Path, Problem};
 use jiff::Timestamp;
 use relay::{Body, OpenError, Place, Target};
@@ -23,11 +24,17 @@ struct TestView {
     endpoint: EndpointId,
     #[serde(with = "serde_time")]
     created_at: Timestamp,
-    attempt: Attempt,
+    /// Absent where nothing is called: the client polls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<Attempt>,
+    /// What a poll would answer, for an endpoint that is polled.
+    #[serde(flatten)]
+    message: Option<Message>,
 }
 
 /// Sends one signed `endpoint.test` and tells what came of it, as an attempt's record would. Nothing is recorded and
-/// nothing follows: not even 410 disables the endpoint. One that is disabled can be tested before it is enabled.
+/// nothing follows: not even 410 disables the endpoint. One that is disabled can be tested before it is enabled. Where
+/// there is nowhere to send it, it is answered, signed: to put it into the mailbox would be to record it.
 pub(crate) async fn test(
     State(deps): State<Deps>,
     Path(id): Path<EndpointId>,
@@ -41,14 +48,29 @@ pub(crate) async fn test(
     let (content_type, body) = target.format.test_body(&id, &test, at);
     let body = Body::new(content_type, body);
     let signed = target.sign(test.as_str(), at, body).map_err(Problem::internal)?;
-    let Place::Http(url) = &target.destination else { return Err(Problem::not_found()) };
-    let answer = deps.client.post_within(signed.to(url.clone()), target.timeout.min(MAX_WAIT)).await;
-    let attempt = answer.attempt(1, at, relay::classify(&answer, deps.clock.now()), true);
-    let view = TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt };
+    if target.destination == Place::Poll {
+        let (attempt, message) = (None, Some(signed.into()));
+        let view =
+            TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt, message };
+        return Ok(http::json(StatusCode::OK, &view));
+    }
+    let about = About {
+        id: test.as_str(),
+        event: None,
+        event_type: EventType::EndpointTest,
+        time: at,
+        replay: None,
+        asked_for: None,
+    };
+    let sent = deps.sender.send(&target.destination, signed, &about, target.timeout.min(MAX_WAIT)).await;
+    let Some(answer) = sent else { return Err(Problem::not_found()) };
+    let attempt = Some(answer.attempt(1, at, relay::classify(&answer, deps.clock.now()), true));
+    let view =
+        TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt, message: None };
     Ok(http::json(StatusCode::OK, &view))
 }
 
-async fn open(deps: &Deps, endpoint: &Endpoint, at: Timestamp) -> Result<Target, Problem> {
+pub(crate) async fn open(deps: &Deps, endpoint: &Endpoint, at: Timestamp) -> Result<Target, Problem> {
     let unseal = async |sealed: String| {
         deps.vault.open(endpoint.id.as_str(), &sealed).await.map(|text| text.expose().to_owned())
     };

@@ -14,6 +14,8 @@ const MAX_SECRET_BYTES: usize = 1024;
 /// OAuth access tokens are the longest.
 const MAX_CREDENTIAL_BYTES: usize = 4096;
 const MAX_SETTING_BYTES: usize = 1024;
+/// A month: what is silent for longer is noticed otherwise.
+const MAX_SILENT_AFTER_HOURS: u16 = 720;
 
 /// The body of POST. Not `Debug`: it holds secrets.
 #[derive(Deserialize)]
@@ -27,6 +29,8 @@ pub(crate) struct NewSource {
     settings: BTreeMap<String, String>,
     #[serde(default)]
     api_credential: Option<String>,
+    #[serde(default)]
+    silent_after_hours: Option<u16>,
 }
 
 /// The body of PUT: all that can be changed. What is left out gets its default, as at creation, except the
@@ -45,6 +49,8 @@ pub(crate) struct SourceReplacement {
     status: SourceStatus,
     #[serde(default, deserialize_with = "given")]
     api_credential: Option<Option<String>>,
+    #[serde(default)]
+    silent_after_hours: Option<u16>,
 }
 
 /// Tells a `null` from a field that is left out.
@@ -66,6 +72,7 @@ pub(crate) struct Checked {
     pub(crate) status: SourceStatus,
     /// `None`: as it was; `Some(None)`: none any more.
     pub(crate) api_credential: Option<Option<SecretText>>,
+    pub(crate) silent_after_hours: Option<u16>,
 }
 
 impl NewSource {
@@ -78,6 +85,7 @@ impl NewSource {
             settings: self.settings,
             status: SourceStatus::Active,
             api_credential: Some(self.api_credential),
+            silent_after_hours: self.silent_after_hours,
         };
         replacement.check(provider, false)
     }
@@ -107,6 +115,12 @@ impl SourceReplacement {
             }
         }
         self.check_credential(&mut checks, provider, has_credential);
+        if self.silent_after_hours.is_some_and(|hours| !(1..=MAX_SILENT_AFTER_HOURS).contains(&hours)) {
+            checks.refuse(
+                "/silent_after_hours",
+                format!("must be from 1 to {MAX_SILENT_AFTER_HOURS}, or left out"),
+            );
+        }
         checks.finish()?;
         Ok(Checked {
             provider,
@@ -115,6 +129,7 @@ impl SourceReplacement {
             settings: self.settings,
             status: self.status,
             api_credential: self.api_credential.map(|given| given.map(SecretText::new)),
+            silent_after_hours: self.silent_after_hours,
         })
     }
 }

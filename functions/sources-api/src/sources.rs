@@ -4,7 +4,9 @@ use crate::Deps;
 use crate::input::{Checked, NewSource, SourceReplacement};
 use axum::extract::State;
 use axum::response::Response;
-use domain::{SealedSecret, SecretId, Source, SourceId, SourceStatus, serde_time};
+use domain::{
+    SealedSecret, SecretId, Source, SourceId, SourceStatus, format_time, serde_time, serde_time_option,
+};
 use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem, SecretView};
 use jiff::Timestamp;
 use platform::SecretText;
@@ -31,6 +33,11 @@ pub(crate) struct SourceView {
     /// The key for the provider's API, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     api_credential: Option<CredentialView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silent_after_hours: Option<u16>,
+    /// When its last event was received, or up to ten minutes earlier ([`domain::LAST_EVENT_ACCURACY`]).
+    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
+    last_event_at: Option<Timestamp>,
     #[serde(with = "serde_time")]
     created_at: Timestamp,
     #[serde(with = "serde_time")]
@@ -49,7 +56,11 @@ pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = deps.store.configs::<Source>(&paging.request).await?;
-    let items = page.items.iter().map(|stored| deps.view(&stored.value)).collect();
+    let activity = deps.store.activity_of(page.items.iter().map(|stored| &stored.value.id)).await?;
+    let last_event_at =
+        |source: &Source| activity.get(&source.id).and_then(|activity| activity.last_event_at);
+    let view = |source: &Source| deps.view(source, last_event_at(source));
+    let items = page.items.iter().map(|stored| view(&stored.value)).collect();
     Ok(paging.list(Page { items, next: page.next }))
 }
 
@@ -61,7 +72,9 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     params.finish()?;
     let stored = deps.find_source(&id).await?;
-    Ok(http::ok(&deps.view(&stored.value), stored.revision, Some(&known)))
+    let last_event_at = deps.store.activity(&id).await?.last_event_at;
+    let view = deps.view(&stored.value, last_event_at);
+    Ok(http::ok_with(&view, stored.revision, last_event_at.map(format_time).as_ref(), Some(&known)))
 }
 
 pub(crate) async fn create(
@@ -70,7 +83,8 @@ pub(crate) async fn create(
     Json(body): Json<NewSource>,
 ) -> Result<Response, Problem> {
     params.finish()?;
-    let Checked { provider, name, secrets, settings, status, api_credential } = body.check()?;
+    let Checked { provider, name, secrets, settings, status, api_credential, silent_after_hours } =
+        body.check()?;
     let now = deps.clock.now();
     let id = SourceId::mint(deps.entropy.uuid_v7(now));
     let secrets = deps.seal_all(&id, secrets.unwrap_or_default(), now).await?;
@@ -83,11 +97,12 @@ pub(crate) async fn create(
         secrets,
         settings,
         api_credential,
+        silent_after_hours,
         created_at: now,
         updated_at: now,
     };
     let revision = deps.store.create_config(&source).await?;
-    Ok(http::created(&deps.view(&source), revision, &format!("/v1/sources/{}", source.id)))
+    Ok(http::created(&deps.view(&source, None), revision, &format!("/v1/sources/{}", source.id)))
 }
 
 /// The provider stays: the ids of payments and events rest on what the source is an account of.
@@ -102,7 +117,7 @@ pub(crate) async fn replace(
     let Versioned { value: mut source, revision } = deps.find_source(&id).await?;
     wanted.check(revision)?;
     let provider = provider_of(&source)?;
-    let Checked { name, secrets, settings, status, api_credential, provider: _ } =
+    let Checked { name, secrets, settings, status, api_credential, silent_after_hours, provider: _ } =
         body.check(provider, source.api_credential.is_some())?;
     let now = deps.clock.now();
     if let Some(secrets) = secrets {
@@ -111,9 +126,11 @@ pub(crate) async fn replace(
     if let Some(given) = api_credential {
         source.api_credential = deps.seal_credential(&source.id, given, now).await?;
     }
-    source = Source { name, settings, status, updated_at: now, ..source };
+    source = Source { name, settings, status, silent_after_hours, updated_at: now, ..source };
     let revision = deps.store.replace_config(&source, revision).await.map_err(|e| lost(e, &wanted))?;
-    Ok(http::ok(&deps.view(&source), revision, None))
+    let last_event_at = deps.store.activity(&source.id).await?.last_event_at;
+    let view = deps.view(&source, last_event_at);
+    Ok(http::ok_with(&view, revision, last_event_at.map(format_time).as_ref(), None))
 }
 
 /// Its payments and events stay; its webhook URL answers 404, on AWS within a minute (`webhook` keeps sources that long).
@@ -148,7 +165,7 @@ pub(crate) fn provider_of(source: &Source) -> Result<&'static Provider, Problem>
 }
 
 impl Deps {
-    fn view(&self, source: &Source) -> SourceView {
+    fn view(&self, source: &Source, last_event_at: Option<Timestamp>) -> SourceView {
         // One that this release no longer has verifies nothing.
         let provider = Provider::find(&source.provider);
         SourceView {
@@ -166,6 +183,8 @@ impl Deps {
                 hint: credential.hint.clone(),
                 created_at: credential.created_at,
             }),
+            silent_after_hours: source.silent_after_hours,
+            last_event_at,
             created_at: source.created_at,
             updated_at: source.updated_at,
         }

@@ -1,13 +1,16 @@
-//! Once a minute: queues the deliveries whose time has come, then goes on with the replays.
+//! Once a minute: queues the deliveries whose time has come, looks after the sources, then goes on with the replays.
 //!
 //! **Guarantee:** an entry leaves the due-index only when its delivery is written again, with the outcome of the
 //! attempt. What is queued here is moved to a later time first of all *after* the queue has confirmed it: a
 //! crash in between queues it twice, and the dispatcher recognises the second by its number. If the queued
 //! message is lost, the entry comes up again.
 //!
-//! Replays come after what is due, and take their steps in turn ([`replay`]): none waits for another to end.
+//! Replays come after what is due, and take their steps in turn ([`replay`]): none waits for another to end. The sources
+//! ([`watch`]) are looked after in every tenth minute, and neither waits for the other's failing.
 
-use domain::{Delivery, DeliveryId, DeliveryStatus};
+mod watch;
+
+use domain::{DeliveryId, DeliveryStatus};
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, Clock, Settings};
@@ -16,7 +19,7 @@ use replay::{Step, StepError};
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
-use store::{DUE_SHARDS, Due, Store, StoreError};
+use store::{Asked, DUE_SHARDS, Due, Store, StoreError, StoredDelivery};
 
 /// How many entries are read at a time.
 const PAGE: usize = 100;
@@ -41,6 +44,8 @@ pub struct Deps {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     pub queued: usize,
+    /// Operational events about sources that were raised.
+    pub notices: usize,
     /// Steps of replays that were taken.
     pub replay_steps: usize,
 }
@@ -51,6 +56,12 @@ pub enum SweepError {
     Store(#[from] StoreError),
     #[error("due deliveries could not be queued")]
     Queue(#[from] QueueError),
+    #[error("the sources could not be looked after: {failed} of them")]
+    Watch {
+        failed: usize,
+        #[source]
+        first: StoreError,
+    },
     #[error("replays could not go on: {failed} of them")]
     Replay {
         failed: usize,
@@ -70,7 +81,7 @@ impl Deps {
     }
 }
 
-/// Drains all shards, then goes on with the replays.
+/// Drains all shards, looks after the sources if it is time, then goes on with the replays.
 pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
     let started = deps.clock.now();
     let mut swept = Swept::default();
@@ -84,8 +95,21 @@ pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
             }
         }
     }
+    let watched = watch(deps, started).await;
     swept.replay_steps = replay(deps, started + MAX_RUN).await?;
+    swept.notices = watched?;
     Ok(swept)
+}
+
+async fn watch(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
+    if !watch::is_time(started) {
+        return Ok(0);
+    }
+    let watch::Looked { raised, failed } = watch::look(deps, started + MAX_RUN).await?;
+    match (failed.len(), failed.into_iter().next()) {
+        (failed, Some(first)) => Err(SweepError::Watch { failed, first }),
+        (_, None) => Ok(raised),
+    }
 }
 
 /// Takes steps of all running replays in turn, until each is over or has filled its minute. One that fails is left to
@@ -126,11 +150,10 @@ async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
         return Ok(0);
     }
     let stored = deps.store.deliveries_by_id(due.iter().map(|due| &due.delivery)).await?;
-    // Pending ones were parked before their first attempt.
-    let waiting: HashMap<&DeliveryId, &Delivery> = stored
+    let waiting: HashMap<&DeliveryId, &StoredDelivery> = stored
         .iter()
-        .map(|stored| (&stored.delivery.id, &stored.delivery))
-        .filter(|(_, delivery)| matches!(delivery.status, DeliveryStatus::Retrying | DeliveryStatus::Pending))
+        .filter(|stored| is_waiting(stored))
+        .map(|stored| (&stored.delivery.id, stored))
         .collect();
     let messages: Vec<Outgoing> =
         due.iter().filter_map(|due| waiting.get(&due.delivery)).map(|d| next(d)).collect();
@@ -141,12 +164,21 @@ async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
     Ok(queued)
 }
 
+/// Pending ones were parked before their first attempt. What was asked for by hand may be over otherwise.
+fn is_waiting(stored: &StoredDelivery) -> bool {
+    let is_open = matches!(stored.delivery.status, DeliveryStatus::Retrying | DeliveryStatus::Pending);
+    is_open || stored.asked.is_some()
+}
+
 /// Without the payload: the dispatcher reads it from the event.
-fn next(delivery: &Delivery) -> Outgoing {
+fn next(stored: &StoredDelivery) -> Outgoing {
+    let StoredDelivery { delivery, asked, .. } = stored;
     let number = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    Outgoing {
-        body: DeliveryMessage::retry(delivery, number, None).encode(),
-        delay: Duration::ZERO,
-        group: delivery.endpoint.to_string(),
-    }
+    let message = DeliveryMessage::retry(delivery, number, None);
+    let message = match asked {
+        None => message,
+        Some(Asked::ByHand) => message.by_hand(),
+        Some(Asked::For(replay)) => message.for_replay(replay.clone()),
+    };
+    Outgoing { body: message.encode(), delay: Duration::ZERO, group: delivery.endpoint.to_string() }
 }

@@ -5,11 +5,12 @@
 //! is queued that no scheme has verified; if the queue fails the answer is 503, and the provider tries again. What is
 //! refused for a reason that a corrected source could mend is kept in quarantine.
 //!
-//! Order: size → source → signature and its age → can it be read at all → queue. Each answer is counted:
+//! Order: not our own delivery → size → source → signature and its age → can it be read at all → queue. Each answer is counted:
 //!
 //! | what arrives | answer | code | counted as | kept |
 //! | --- | --- | --- | --- | --- |
 //! | genuine, readable | the provider's own 2xx | | accepted | |
+//! | a delivery of this very stack, known by its `payrelay-via` | 508, and `webhook-retry: no` | `delivery_loop` | `delivery_loop`, without a provider | |
 //! | more than 512 KiB | 413 | `payload_too_large` | `too_large`, without a provider | |
 //! | for a source that is not there, or disabled | 404 | `not_found` | `unknown_source`, without a provider | |
 //! | no signature, a malformed or repeated one, of another secret or body, too old, from the future, … | 401 | `signature_rejected` | [`providers::Rejection::code`] | yes |
@@ -34,7 +35,7 @@ use jiff::SignedDuration;
 use platform::{Aws, Clock, Entropy, Metrics, Settings, Vault};
 use providers::Rejection;
 use queue::Queue;
-use relay::{Client, EgressPolicy};
+use relay::{Client, EgressPolicy, RETRY, VIA};
 use std::sync::Arc;
 use store::Store;
 
@@ -87,6 +88,7 @@ async fn receive(
     let (intake, counters) = (&deps.intake, deps.intake.counters());
     let received_at = deps.clock.now();
     let (parts, body) = request.into_parts();
+    deps.check_loop(&parts)?;
     let body = read_body(&parts, body).await.inspect_err(|_| counters.rejected(None, "too_large"))?;
     let source_id: SourceId = source_id.parse().map_err(|_| deps.not_loaded(LoadError::Unknown))?;
     let (url, headers) = (url(&parts), headers(&parts));
@@ -186,6 +188,22 @@ fn url(parts: &Parts) -> String {
 }
 
 impl Deps {
+    /// Refuses what this stack has sent itself: an endpoint whose URL is our own webhook address, of a source that has
+    /// the endpoint's secret. Before anything is read or kept: its signature is right, and so would be that of the next
+    /// round.
+    fn check_loop(&self, parts: &Parts) -> Result<(), Problem> {
+        // API Gateway joins repeated headers with commas.
+        let sent = parts.headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok());
+        let mut stacks = sent.flat_map(|value| value.split(',')).map(str::trim).peekable();
+        if stacks.peek().is_none() || !self.intake.is_of_this_stack(stacks) {
+            return Ok(());
+        }
+        self.intake.counters().rejected(None, "delivery_loop");
+        let detail =
+            "This is a delivery of the same Payrelay: the endpoint's URL must be one of your application's.";
+        Err(Problem::new(Code::DeliveryLoop, detail).with_header(RETRY, HeaderValue::from_static("no")))
+    }
+
     fn not_loaded(&self, error: LoadError) -> Problem {
         let (reason, problem) = match error {
             LoadError::Unknown => {

@@ -1,5 +1,6 @@
 //! The embedded engines, each served on a loopback port of its own.
 
+use crate::eventbridge::{self, EventBridge};
 use crate::sqs::{self, Sqs};
 use anyhow::{Context, Result, anyhow};
 use dynoxide::Database;
@@ -61,10 +62,11 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Both engines, served until this is dropped.
+/// The engines, served until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Engines {
     pub(crate) sqs: Sqs,
+    pub(crate) buses: EventBridge,
     pub(crate) sqs_address: SocketAddr,
     pub(crate) endpoints: AwsEndpoints,
     /// Dropping the sender ends the servers.
@@ -83,12 +85,17 @@ impl Engines {
         let sqs = Sqs::open(storage.file("sqs.sqlite")?.as_deref())?
             .with_clock(Arc::new(move || now.now().as_millisecond()));
 
+        let buses = EventBridge::open(storage.file("event-buses.json")?.as_deref(), clock.clone())
+            .context("the event buses can't be read")?;
+
         let (stop, stopped) = watch::channel(());
         let dynamodb_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let sqs_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let sqs_address = sqs_listener.local_addr()?;
+        let buses_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let endpoints = AwsEndpoints {
             dynamodb: Some(format!("http://{}", dynamodb_listener.local_addr()?)),
+            eventbridge: Some(format!("http://{}", buses_listener.local_addr()?)),
             sqs: Some(format!("http://{sqs_address}")),
             kms: None,
         };
@@ -102,13 +109,21 @@ impl Engines {
             }
         });
         let router = sqs::router(sqs.clone());
+        let until = stopped.clone();
         servers.spawn(async move {
-            let server = axum::serve(sqs_listener, router).with_graceful_shutdown(wait(stopped));
+            let server = axum::serve(sqs_listener, router).with_graceful_shutdown(wait(until));
             if let Err(error) = server.await {
                 tracing::error!(error = &error as &dyn std::error::Error, "the SQS engine stopped");
             }
         });
-        Ok(Self { sqs, sqs_address, endpoints, _stop: stop, _servers: servers })
+        let router = eventbridge::router(buses.clone());
+        servers.spawn(async move {
+            let server = axum::serve(buses_listener, router).with_graceful_shutdown(wait(stopped));
+            if let Err(error) = server.await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the EventBridge engine stopped");
+            }
+        });
+        Ok(Self { sqs, buses, sqs_address, endpoints, _stop: stop, _servers: servers })
     }
 
     pub(crate) fn queue_url(&self, name: &str) -> String {

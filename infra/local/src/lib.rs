@@ -8,6 +8,7 @@
 //! server.
 
 mod engines;
+pub mod eventbridge;
 mod gateway;
 mod mapping;
 pub mod sqs;

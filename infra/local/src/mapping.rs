@@ -20,11 +20,12 @@ pub struct Letter {
 pub struct Mapping {
     client: aws_sdk_sqs::Client,
     queue_url: String,
+    queue_arn: String,
 }
 
 impl Mapping {
-    pub(crate) fn new(client: aws_sdk_sqs::Client, queue_url: String) -> Self {
-        Self { client, queue_url }
+    pub(crate) fn new(client: aws_sdk_sqs::Client, queue_url: String, queue_arn: String) -> Self {
+        Self { client, queue_url, queue_arn }
     }
 
     /// Takes up to ten messages, waiting at most `wait_seconds` for the first, hands them to `function` and
@@ -41,7 +42,7 @@ impl Mapping {
         }
         let taken = batch.len();
         let mut event = SqsEvent::default();
-        event.records = batch.iter().map(to_record).collect();
+        event.records = batch.iter().map(|message| self.to_record(message)).collect();
         let response = function(event).await;
         let failed: HashSet<String> =
             response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
@@ -107,18 +108,19 @@ impl Mapping {
         }
         Ok(())
     }
-}
 
-fn to_record(message: &Message) -> SqsMessage {
-    let mut record = SqsMessage::default();
-    record.message_id = message.message_id().map(str::to_owned);
-    record.receipt_handle = message.receipt_handle().map(str::to_owned);
-    record.body = message.body().map(str::to_owned);
-    record.attributes = message
-        .attributes()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
-        .collect();
-    record
+    fn to_record(&self, message: &Message) -> SqsMessage {
+        let mut record = SqsMessage::default();
+        record.message_id = message.message_id().map(str::to_owned);
+        record.receipt_handle = message.receipt_handle().map(str::to_owned);
+        record.event_source_arn = Some(self.queue_arn.clone());
+        record.body = message.body().map(str::to_owned);
+        record.attributes = message
+            .attributes()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
+            .collect();
+        record
+    }
 }

@@ -1,14 +1,16 @@
 //! The whole of Payrelay over the embedded engines.
 
 use crate::engines::{Engines, Storage};
+use crate::eventbridge::EventBridge;
 use crate::gateway::{self, Functions};
 use crate::mapping::Mapping;
 use anyhow::Result;
 use axum::{Extension, Router};
 use data_encoding::HEXLOWER;
+use destinations::Sender;
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
-use platform::{Aws, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault};
+use platform::{Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault};
 use queue::{MAX_RECEIVE_COUNT, Queue};
 use relay::{Client, Detours, EgressPolicy, Limits};
 use sha2::{Digest, Sha256};
@@ -24,6 +26,7 @@ const TABLE: &str = "payrelay";
 const EVENTS_QUEUE: &str = "events";
 const EVENTS_DLQ: &str = "events-dlq";
 const DELIVERIES_QUEUE: &str = "deliveries";
+const SLOW_DELIVERIES_QUEUE: &str = "slow-deliveries";
 const DELIVERIES_DLQ: &str = "deliveries-dlq";
 const FETCHES_QUEUE: &str = "fetches";
 const FETCHES_DLQ: &str = "fetches-dlq";
@@ -33,11 +36,20 @@ const EVENTS_VISIBILITY_SECONDS: &str = "180";
 const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
 const FETCHES_VISIBILITY_SECONDS: &str = "360";
 
+/// Each with its dead-letter queue and its visibility timeout. None of them is a destination for deliveries.
+const QUEUES: [(&str, &str, &str); 4] = [
+    (EVENTS_QUEUE, EVENTS_DLQ, EVENTS_VISIBILITY_SECONDS),
+    (DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
+    (SLOW_DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
+    (FETCHES_QUEUE, FETCHES_DLQ, FETCHES_VISIBILITY_SECONDS),
+];
+
 /// A new message ends the wait at once; this only bounds how long a stop takes.
 const POLL_SECONDS: i32 = 1;
 /// Batches that are handled side by side: a slow endpoint holds up the batch that it is in.
 const CONSUMERS: usize = 2;
 const DISPATCHERS: usize = 8;
+const SLOW_DISPATCHERS: usize = 8;
 const FETCHERS: usize = 1;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// After an engine refused a call, so that a loop does not spin.
@@ -94,6 +106,7 @@ pub struct Stack {
     pub store: Store,
     pub vault: Vault,
     pub sqs: crate::sqs::Sqs,
+    pub buses: EventBridge,
     pub clock: Clock,
     /// What was counted of webhooks.
     pub counters: Counters,
@@ -103,11 +116,12 @@ pub struct Stack {
     pub sweeper: sweeper::Deps,
     pub events: Mapping,
     pub deliveries: Mapping,
+    pub slow_deliveries: Mapping,
     pub fetches: Mapping,
     pub events_dead_letters: Mapping,
     pub fetches_dead_letters: Mapping,
     router: Router,
-    _engines: Engines,
+    engines: Engines,
 }
 
 impl Stack {
@@ -139,8 +153,12 @@ impl Stack {
         };
         let store = Store::new(aws.dynamodb(), TABLE);
         let queue = |name| Queue::new(aws.sqs(), engines.queue_url(name));
-        let mapping = |name| Mapping::new(plain_aws.sqs(), engines.queue_url(name));
+        let mapping = |name| Mapping::new(plain_aws.sqs(), engines.queue_url(name), crate::sqs::arn(name));
         let deliveries = queue(DELIVERIES_QUEUE);
+        let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
+        let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
+        let client = Client::new(egress.clone(), Limits::default()).with_via(&vault.fingerprint());
+        let sender = Sender::new(client, &aws, &own_queues.join(","), clock.clone())?;
 
         let consumer = consumer::Deps {
             store: store.clone(),
@@ -148,17 +166,20 @@ impl Stack {
             fetches: queue(FETCHES_QUEUE),
             dead_letters: queue(EVENTS_DLQ),
             endpoints: Cache::new(clock.clone(), config_max_age),
+            noted: Cache::new(clock.clone(), domain::LAST_EVENT_ACCURACY),
         };
         let dispatcher = dispatcher::Deps {
             store: store.clone(),
             deliveries: deliveries.clone(),
+            slow_deliveries: queue(SLOW_DELIVERIES_QUEUE),
             dead_letters: queue(DELIVERIES_DLQ),
-            client: Client::new(egress.clone(), Limits::default()),
+            sender: sender.clone(),
             vault: vault.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             targets: Cache::new(clock.clone(), config_max_age),
-            health: Cache::new(clock.clone(), config_max_age),
+            standings: Cache::new(clock.clone(), config_max_age.min(dispatcher::STANDING_MAX_AGE)),
+            slow_after: dispatcher::SLOW_AFTER,
         };
         let fetcher = fetcher::Deps {
             store: store.clone(),
@@ -205,7 +226,7 @@ impl Stack {
                 store.clone(),
                 deliveries,
                 vault.clone(),
-                egress,
+                sender,
                 &admin_key_hash,
                 clock.clone(),
                 entropy.clone(),
@@ -224,6 +245,7 @@ impl Stack {
             store,
             vault,
             sqs: engines.sqs.clone(),
+            buses: engines.buses.clone(),
             clock,
             counters,
             consumer,
@@ -232,12 +254,18 @@ impl Stack {
             sweeper,
             events: mapping(EVENTS_QUEUE),
             deliveries: mapping(DELIVERIES_QUEUE),
+            slow_deliveries: mapping(SLOW_DELIVERIES_QUEUE),
             fetches: mapping(FETCHES_QUEUE),
             events_dead_letters: mapping(EVENTS_DLQ),
             fetches_dead_letters: mapping(FETCHES_DLQ),
             router: gateway::router(functions),
-            _engines: engines,
+            engines,
         })
+    }
+
+    /// Where the engines are served to AWS SDKs and the AWS CLI.
+    pub fn engines(&self) -> &AwsEndpoints {
+        &self.engines.endpoints
     }
 
     /// The HTTP front, for requests without a socket.
@@ -250,9 +278,10 @@ impl Stack {
         self.events.poll(0, async |batch| consumer::handle(&self.consumer, batch).await).await
     }
 
-    /// Hands one batch of deliveries to the dispatcher. Gives the number of messages taken.
+    /// Hands one batch of deliveries of each lane to the dispatcher. Gives the number of messages taken.
     pub async fn dispatch(&self) -> Result<usize> {
-        self.deliveries.poll(0, async |batch| dispatcher::handle(&self.dispatcher, batch).await).await
+        let handle = async |batch| dispatcher::handle(&self.dispatcher, batch).await;
+        Ok(self.deliveries.poll(0, handle).await? + self.slow_deliveries.poll(0, handle).await?)
     }
 
     /// Hands one batch of questions to the fetcher. Gives the number of messages taken.
@@ -267,8 +296,8 @@ impl Stack {
             .map(drop)
     }
 
-    async fn dispatch_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
-        self.deliveries
+    async fn dispatch_for(self: Arc<Self>, lane: fn(&Self) -> &Mapping, wait_seconds: i32) -> Result<()> {
+        lane(&self)
             .poll(wait_seconds, async |batch| dispatcher::handle(&self.dispatcher, batch).await)
             .await
             .map(drop)
@@ -319,11 +348,15 @@ impl Stack {
                 Arc::clone(&stack).consume_for(POLL_SECONDS)
             }));
         }
-        for _ in 0..DISPATCHERS {
-            let stack = Arc::clone(self);
-            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                Arc::clone(&stack).dispatch_for(POLL_SECONDS)
-            }));
+        let lanes: [(fn(&Self) -> &Mapping, usize); 2] =
+            [(|stack| &stack.deliveries, DISPATCHERS), (|stack| &stack.slow_deliveries, SLOW_DISPATCHERS)];
+        for (lane, dispatchers) in lanes {
+            for _ in 0..dispatchers {
+                let stack = Arc::clone(self);
+                tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
+                    Arc::clone(&stack).dispatch_for(lane, POLL_SECONDS)
+                }));
+            }
         }
         for _ in 0..FETCHERS {
             let stack = Arc::clone(self);
@@ -376,11 +409,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 fn create_queues(engines: &Engines) -> Result<()> {
-    for (queue, dead_letters, visibility) in [
-        (EVENTS_QUEUE, EVENTS_DLQ, EVENTS_VISIBILITY_SECONDS),
-        (DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
-        (FETCHES_QUEUE, FETCHES_DLQ, FETCHES_VISIBILITY_SECONDS),
-    ] {
+    for (queue, dead_letters, visibility) in QUEUES {
         engines.sqs.create_queue(dead_letters, &[("MessageRetentionPeriod", "1209600")])?;
         let redrive = format!(
             r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{MAX_RECEIVE_COUNT}}}"#,

@@ -71,6 +71,13 @@ impl Dev {
             println!("admin key {}", admin_key.expose());
         }
         println!("ready {url}");
+        if !self.demo {
+            // For the AWS CLI and SDKs of who makes queues and event buses to deliver to.
+            let engines = stack.engines();
+            for (name, address) in [("sqs", &engines.sqs), ("eventbridge", &engines.eventbridge)] {
+                println!("{name} {}", address.as_deref().unwrap_or_default());
+            }
+        }
         let work = async {
             if self.demo {
                 demo::run(&stack, &url, &admin_key).await?;

@@ -13,6 +13,10 @@ pub enum Scope {
     EndpointsRead,
     #[serde(rename = "endpoints:write")]
     EndpointsWrite,
+    /// To fetch the deliveries of endpoints of type `poll`, and to acknowledge them. Nothing but `admin` implies it, and it
+    /// implies nothing: a key made before there was a poll must not end deliveries.
+    #[serde(rename = "deliveries:poll")]
+    DeliveriesPoll,
     #[serde(rename = "sources:read")]
     SourcesRead,
     #[serde(rename = "sources:write")]
@@ -26,6 +30,7 @@ impl Scope {
         Self::PaymentsRead,
         Self::EndpointsRead,
         Self::EndpointsWrite,
+        Self::DeliveriesPoll,
         Self::SourcesRead,
         Self::SourcesWrite,
         Self::Admin,
@@ -36,6 +41,7 @@ impl Scope {
             Self::PaymentsRead => "payments:read",
             Self::EndpointsRead => "endpoints:read",
             Self::EndpointsWrite => "endpoints:write",
+            Self::DeliveriesPoll => "deliveries:poll",
             Self::SourcesRead => "sources:read",
             Self::SourcesWrite => "sources:write",
             Self::Admin => "admin",

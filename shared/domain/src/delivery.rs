@@ -1,13 +1,13 @@
 //! Deliveries and their attempts.
 
 use crate::{DeliveryId, EndpointId, EventId, EventType, ReplayId, serde_time, serde_time_option};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// Queued; no attempt has been recorded yet.
+    /// Queued, and no attempt has been recorded yet; or waiting for its client to fetch it.
     Pending,
     Succeeded,
     Retrying,
@@ -28,6 +28,10 @@ impl DeliveryStatus {
         }
     }
 }
+
+/// An event is committed moments after its deliveries are queued. A delivery that can't find its event after this time
+/// has outlived it.
+pub const EVENT_COMMIT_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -103,4 +107,8 @@ pub enum FailureKind {
     ResponseTooLarge,
     /// The answer broke the rules of HTTP; over HTTP/2 perhaps by a header a little too large.
     Protocol,
+    /// The delivery does not fit the kind of destination: nothing was sent.
+    NotSendable,
+    /// EventBridge answered 200, and that it did not take the event.
+    NotTaken,
 }

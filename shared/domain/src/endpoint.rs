@@ -153,7 +153,7 @@ pub struct Endpoint {
     pub format: EndpointFormat,
     #[serde(default, skip_serializing_if = "Encoding::is_json")]
     pub encoding: Encoding,
-    /// Not empty, sorted, and for each there is a secret that does not expire.
+    /// Sorted, and for each there is a secret that does not expire. Empty for an event bus, and for that alone.
     #[serde(default = "v1_alone", skip_serializing_if = "is_v1_alone")]
     pub signing: Vec<Signing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -60,7 +60,8 @@ event_types! {
     EndpointDisabled "endpoint.disabled" "An endpoint gets no more deliveries.",
     EndpointRecovered "endpoint.recovered" "An endpoint answers again.",
     DeliveryExhausted "delivery.exhausted" "A delivery failed at every try.",
-    SourceSilent "source.silent" "A source has sent nothing for longer than usual.",
+    SourceSilent "source.silent" "Nothing genuine has come from a source for as long as it says.",
+    QuarantineGrowing "quarantine.growing" "Many webhooks of a source were refused and kept today.",
 }
 
 impl EventType {
@@ -76,6 +77,7 @@ impl EventType {
                 | Self::EndpointRecovered
                 | Self::DeliveryExhausted
                 | Self::SourceSilent
+                | Self::QuarantineGrowing
         )
     }
 }
@@ -91,7 +93,7 @@ impl EventType {
         }
     }
 
-    /// Whether it is operational: about our own work, and neither a source nor a payment.
+    /// Whether it is operational: about our own work, and not about a payment.
     pub fn is_notice(self) -> bool {
         matches!(
             self,
@@ -100,6 +102,7 @@ impl EventType {
                 | Self::EndpointRecovered
                 | Self::DeliveryExhausted
                 | Self::SourceSilent
+                | Self::QuarantineGrowing
         )
     }
 }

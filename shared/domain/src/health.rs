@@ -3,7 +3,8 @@
 //! **Guarantee:** nothing here is decided by one delivery alone, or by silence. The breaker opens only after more failures in
 //! a row than one delivery can have; an endpoint is given up only at a failure, after the last warning.
 //!
-//! An endpoint that answers has no [`Health`] at all: there is nothing to write as long as nothing fails.
+//! An endpoint that answers has no [`Health`] at all: there is nothing to write as long as nothing fails. [`Standing`] is
+//! that and whether the endpoint is slow: a slow endpoint may answer everything, and one that fails may be quick about it.
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,34 @@ const LAST_WARNING: u8 = 90;
 const LEAST_PROBE_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 const MOST_PROBE_INTERVAL: SignedDuration = SignedDuration::from_mins(15);
 const MOST_PARKED: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long an endpoint counts as slow after a slow attempt.
+const SLOW_FOR: SignedDuration = SignedDuration::from_mins(10);
+/// What must be left of that, or else the next slow attempt makes it whole again: an endpoint that is slow all the time is
+/// written down every five minutes, not at every attempt.
+const SLOW_RENEWED_BELOW: SignedDuration = SignedDuration::from_mins(5);
+
+/// All that is known of how an endpoint fares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// `None`: nothing has failed since its last success.
+    pub health: Option<Health>,
+    /// The end of the time for which it counts as slow; it may be over.
+    pub slow_until: Option<Timestamp>,
+}
+
+impl Standing {
+    pub fn is_slow(&self, now: Timestamp) -> bool {
+        self.slow_until.is_some_and(|until| now < until)
+    }
+
+    /// Until when the endpoint counts as slow because of an attempt that is slow `now`; `None` where what is noted is
+    /// enough.
+    pub fn slow_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_noted = self.slow_until.is_some_and(|until| until.duration_since(now) >= SLOW_RENEWED_BELOW);
+        (!is_noted).then(|| now + SLOW_FOR)
+    }
+}
 
 /// Of an endpoint whose last attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

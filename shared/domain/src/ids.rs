@@ -182,9 +182,9 @@ impl EventId {
         Self(derived(Self::PREFIX, partition(&self.0), &hash("raised", &[&self.0, event_type])))
     }
 
-    /// The id of an operational event about an endpoint. `key` tells it from others of its type.
-    pub fn derive_notice(endpoint: &EndpointId, event_type: EventType, key: &str) -> Self {
-        Self::in_partition(None, &hash("notice", &[endpoint.as_str(), event_type.as_str(), key]))
+    /// The id of an operational event. `subject` is the id of what it is about, `key` tells it from others of its type.
+    pub(crate) fn derive_notice(subject: &str, event_type: EventType, key: &str) -> Self {
+        Self::in_partition(None, &hash("notice", &[subject, event_type.as_str(), key]))
     }
 
     fn in_partition(payment: Option<&PaymentId>, digest: &[u8; 32]) -> Self {

@@ -10,6 +10,7 @@ mod delivery;
 mod derived;
 mod endpoint;
 mod event;
+mod filling;
 mod filter;
 mod health;
 mod ids;
@@ -30,22 +31,23 @@ pub mod xml;
 
 pub use api_key::{ApiKey, Scope};
 pub use conditions::{Conditions, InvalidCondition};
-pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, FailureKind};
+pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, EVENT_COMMIT_PATIENCE, FailureKind};
 pub use derived::{Derived, DisputeStatus, FormerFields, Integrity, PaymentStatus, RefundStatus};
 pub use endpoint::{
     CustomHeaders, DEFAULT_TIMEOUT_SECONDS, Destination, Encoding, Endpoint, EndpointFormat, EndpointLimits,
     EndpointSecret, EndpointStatus, HeaderHint, Signing,
 };
 pub use event::{Effect, Event, EventType, IgnoredReason, VerifiedBy};
+pub use filling::{Filling, FillingStep};
 pub use filter::{EventTypePattern, InvalidPattern};
-pub use health::{BreakerState, Consequence, Health};
+pub use health::{BreakerState, Consequence, Health, Standing};
 pub use ids::{
     ApiKeyId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, QuarantineId, ReplayId, SecretId,
     SourceId, TestId,
 };
 pub use ledger::{Dispute, Ledger, Operation};
 pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
-pub use notice::{DisabledReason, Notice};
+pub use notice::{DisabledReason, Notice, Quarantine, Subject};
 pub use notification::{
     DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
@@ -57,6 +59,6 @@ pub use replay::{
 };
 pub use schedule::{InvalidSchedule, RetrySchedule};
 pub use selection::{Candidate, Reason};
-pub use source::{SealedSecret, Source, SourceStatus};
+pub use source::{LAST_EVENT_ACCURACY, SealedSecret, Silence, Source, SourceStatus};
 pub use time::{format_time, serde_time, serde_time_option};
 pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload};

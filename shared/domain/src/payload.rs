@@ -4,7 +4,7 @@
 //! attempt and at the last, whoever builds them.
 
 use crate::{
-    DeliveryId, EndpointId, Event, EventId, EventType, PaymentId, SourceId, StandardPayload, TestId,
+    DeliveryId, EndpointId, Event, EventId, EventType, Notice, PaymentId, SourceId, StandardPayload, TestId,
     serde_time, view::StandardData, xml,
 };
 use jiff::Timestamp;
@@ -127,9 +127,9 @@ impl<'a> From<&'a Event> for CloudEvent<'a, StandardData> {
         Self {
             specversion: "1.0",
             id: event.id.as_str(),
-            source: match (&event.source, &event.notice) {
+            source: match (&event.source, event.notice.as_ref().and_then(Notice::endpoint)) {
                 (Some(source), _) => format!("/v1/sources/{source}"),
-                (None, Some(notice)) => format!("/v1/endpoints/{}", notice.endpoint),
+                (None, Some(endpoint)) => format!("/v1/endpoints/{endpoint}"),
                 (None, None) => "/v1".to_owned(),
             },
             event_type: format!("{CLOUDEVENTS_TYPE_PREFIX}{event_type}"),
@@ -169,7 +169,7 @@ impl From<&Event> for Payload<ThinData> {
                 source: event.source.clone(),
                 payment: event.payment.clone(),
                 state_version: event.transition.as_ref().map(|transition| transition.state_version),
-                endpoint: event.notice.as_ref().map(|notice| notice.endpoint.clone()),
+                endpoint: event.notice.as_ref().and_then(Notice::endpoint).cloned(),
                 delivery: event.notice.as_ref().and_then(|notice| notice.delivery.clone()),
             },
         }

@@ -72,8 +72,8 @@ pub struct ReplayRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayedStatus {
-    /// Those that there are and that have not succeeded: exhausted, canceled, retrying, or without an attempt an
-    /// hour after their event came in.
+    /// Those that there are and that have not succeeded: exhausted, canceled, retrying, parked while their endpoint failed, or
+    /// without an attempt an hour after their event came in. Not those that wait for their client to fetch them.
     Failed,
 }
 
@@ -92,7 +92,12 @@ impl ReplayRange {
     pub fn takes(&self, event: &Event, delivery: Option<&Delivery>, now: Timestamp) -> bool {
         match (self.status, delivery) {
             (None, _) => true,
-            (Some(ReplayedStatus::Failed), Some(delivery)) => delivery.status != DeliveryStatus::Succeeded,
+            (Some(ReplayedStatus::Failed), Some(delivery)) => match delivery.status {
+                DeliveryStatus::Succeeded => false,
+                // Parked, it has a time. Without one it waits for its client, and another would wait beside it.
+                DeliveryStatus::Pending => delivery.next_attempt_at.is_some(),
+                DeliveryStatus::Retrying | DeliveryStatus::Exhausted | DeliveryStatus::Canceled => true,
+            },
             (Some(ReplayedStatus::Failed), None) => {
                 event.endpoints.contains(&self.endpoint)
                     && now.duration_since(event.received_at) >= FIRST_ATTEMPT_TAKES

@@ -132,7 +132,7 @@ impl Endpoint {
         candidate
             .event
             .and_then(|event| event.notice.as_ref())
-            .is_some_and(|notice| notice.endpoint == self.id)
+            .is_some_and(|notice| notice.endpoint() == Some(&self.id))
     }
 
     /// What we raise ourselves came in no request that a `raw` delivery could pass on. Such an event is not for

@@ -67,7 +67,7 @@ pub struct EventView {
     pub received_at: Timestamp,
     #[serde(with = "serde_time")]
     pub created_at: Timestamp,
-    /// Absent for what came from no source.
+    /// Absent for what no provider has sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified_by: Option<VerifiedBy>,
     #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
@@ -164,7 +164,7 @@ impl From<&Event> for EventView {
             occurred_at: notification.occurred_at,
             received_at: event.received_at,
             created_at: event.received_at,
-            verified_by: event.source.is_some().then_some(event.verified_by),
+            verified_by: event.notice.is_none().then_some(event.verified_by),
             confirmed_at: event.confirmed_at,
             secret: event.secret.clone(),
             effect,

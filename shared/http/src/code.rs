@@ -69,6 +69,8 @@ codes! {
         "Bodies are JSON: send `Content-Type: application/json`.",
     EndpointUrlRefused "endpoint_url_refused" UNPROCESSABLE_ENTITY "Deliveries can't be sent to this URL"
         "An endpoint's URL is https with a public host. `errors` has the reason as a `code` of its own: `url_address_blocked` for private, loopback, link-local and other special addresses in any notation, `url_local_name`, `url_scheme`, `url_user_info`, `url_fragment`, and others. The address that a name resolves to is checked again at every delivery.",
+    DeliveryLoop "delivery_loop" LOOP_DETECTED "Payrelay was sent its own delivery"
+        "The URL of the endpoint is the webhook address of a source of the same Payrelay. The delivery would be recorded as an event, which would be delivered, and so on for ever. Give the endpoint the address of your own application.",
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side"
         "The cause is in the log under the problem's `request_id`.",
     Unavailable "unavailable" SERVICE_UNAVAILABLE "A service that we need does not answer"

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use store::{Page, PageRequest};
 use url::form_urlencoded;
 
@@ -67,6 +68,28 @@ impl Params {
         }
     }
 
+    /// A whole number in `range`, written in digits.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<usize>) -> Option<usize> {
+        match self.given.remove(name)?.parse() {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                let expected = format!("expected a number from {} to {}", range.start(), range.end());
+                self.refuse(name, expected);
+                None
+            }
+        }
+    }
+
+    /// `cursor`, if it is one of `listing`; gives the position that it stands for. `expected` says what would be right.
+    pub fn cursor(&mut self, cursors: &Cursors, listing: &Listing, expected: &str) -> Option<String> {
+        let cursor = self.given.remove("cursor")?;
+        let position = cursors.decode(listing, &cursor);
+        if position.is_none() {
+            self.refuse("cursor", expected);
+        }
+        position
+    }
+
     /// `limit` and `cursor`. Call it after the filters: a cursor is good for them only.
     pub fn page(&mut self, cursors: &Cursors) -> Paging {
         let filters: Vec<String> = self
@@ -75,23 +98,9 @@ impl Params {
             .map(|(name, value)| format!("{}:{name}={}:{value}", name.len(), value.len()))
             .collect();
         let listing = Listing(format!("{}?{}", self.path, filters.join("&")));
-        let limit = match self.given.remove("limit").map(|limit| limit.parse::<usize>()) {
-            None => DEFAULT_LIMIT,
-            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => limit,
-            Some(_) => {
-                let expected = format!("expected a number from 1 to {MAX_LIMIT}");
-                self.errors.push(FieldError::parameter("limit", expected));
-                DEFAULT_LIMIT
-            }
-        };
-        let after = self.given.remove("cursor").and_then(|cursor| {
-            let position = cursors.decode(&listing, &cursor);
-            if position.is_none() {
-                let expected = "expected a `next_cursor` of this list, with the same filters";
-                self.errors.push(FieldError::parameter("cursor", expected));
-            }
-            position
-        });
+        let limit = self.number("limit", 1..=MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
+        let expected = "expected a `next_cursor` of this list, with the same filters";
+        let after = self.cursor(cursors, &listing, expected);
         Paging { request: PageRequest { after, limit }, listing, cursors: cursors.clone() }
     }
 

@@ -84,6 +84,12 @@ impl Intake {
         self
     }
 
+    /// Whether one of `fingerprints`, as deliveries name the stack that they come from, is this stack's.
+    pub fn is_of_this_stack<'a>(&self, mut fingerprints: impl Iterator<Item = &'a str>) -> bool {
+        let own = self.parts.vault.fingerprint();
+        fingerprints.any(|fingerprint| fingerprint == own)
+    }
+
     pub fn counters(&self) -> &Counters {
         &self.parts.counters
     }

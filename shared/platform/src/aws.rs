@@ -30,6 +30,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AwsEndpoints {
     pub dynamodb: Option<String>,
+    pub eventbridge: Option<String>,
     pub kms: Option<String>,
     pub sqs: Option<String>,
 }
@@ -42,6 +43,7 @@ pub struct Aws {
     endpoints: AwsEndpoints,
     http_client: HttpClient,
     max_attempts: u32,
+    is_timed: bool,
 }
 
 impl Aws {
@@ -58,10 +60,18 @@ impl Aws {
         let endpoint = |name: &str| settings.optional(name).or_else(|| settings.optional("AWS_ENDPOINT_URL"));
         let endpoints = AwsEndpoints {
             dynamodb: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
+            eventbridge: endpoint("AWS_ENDPOINT_URL_EVENTBRIDGE"),
             kms: endpoint("AWS_ENDPOINT_URL_KMS"),
             sqs: endpoint("AWS_ENDPOINT_URL_SQS"),
         };
-        Self { region, credentials, endpoints, http_client: https_client(), max_attempts: MAX_ATTEMPTS }
+        Self {
+            region,
+            credentials,
+            endpoints,
+            http_client: https_client(),
+            max_attempts: MAX_ATTEMPTS,
+            is_timed: true,
+        }
     }
 
     /// For engines on this machine, which check neither region nor credentials.
@@ -72,6 +82,7 @@ impl Aws {
             endpoints,
             http_client: Builder::new().build_http(),
             max_attempts: MAX_ATTEMPTS,
+            is_timed: true,
         }
     }
 
@@ -84,6 +95,27 @@ impl Aws {
     pub fn without_retries(mut self) -> Self {
         self.max_attempts = 1;
         self
+    }
+
+    /// One attempt, whose time the caller bounds (connecting has its own bound still): for calls that have a schedule
+    /// and a timeout of their own.
+    #[must_use]
+    pub fn untimed(mut self) -> Self {
+        self.is_timed = false;
+        self.without_retries()
+    }
+
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn timeouts(&self) -> TimeoutConfig {
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT);
+        if self.is_timed {
+            timeouts.operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
+        } else {
+            timeouts.build()
+        }
     }
 
     #[must_use]
@@ -104,13 +136,7 @@ macro_rules! clients {
                         .credentials_provider(self.credentials.clone())
                         .http_client(self.http_client.clone())
                         .retry_config(RetryConfig::standard().with_max_attempts(self.max_attempts))
-                        .timeout_config(
-                            TimeoutConfig::builder()
-                                .connect_timeout(CONNECT_TIMEOUT)
-                                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                                .operation_timeout(OPERATION_TIMEOUT)
-                                .build(),
-                        );
+                        .timeout_config(self.timeouts());
                     if let Some(endpoint) = &self.endpoints.$name {
                         config = config.endpoint_url(endpoint);
                     }
@@ -123,6 +149,7 @@ macro_rules! clients {
 
 clients! {
     dynamodb aws_sdk_dynamodb
+    eventbridge aws_sdk_eventbridge
     kms aws_sdk_kms
     sqs aws_sdk_sqs
 }

@@ -9,11 +9,16 @@
 
 use crate::{Entropy, SecretText};
 use aws_sdk_kms::primitives::Blob;
-use data_encoding::BASE64URL_NOPAD as BASE64;
+use data_encoding::{BASE64URL_NOPAD as BASE64, HEXLOWER};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::{digest, hmac};
 use std::fmt;
 
 const CONTEXT_NAME: &str = "payrelay:owner";
+
+/// Goes into every fingerprint, so that it can't be mistaken for a hash of the key made for another purpose.
+const FINGERPRINT_LABEL: &[u8] = b"payrelay fingerprint of a stack\n";
+const FINGERPRINT_BYTES: usize = 16;
 
 const FILE_TAG: u8 = b'f';
 const KMS_TAG: u8 = b'k';
@@ -67,6 +72,23 @@ impl Vault {
     /// The contents of a new key file.
     pub fn new_key_file(entropy: &Entropy) -> SecretText {
         SecretText::new(BASE64.encode(&entropy.bytes::<32>()))
+    }
+
+    /// Tells this stack from every other: 32 hexadecimal digits, the same in all of its functions. No secret, and nothing
+    /// about the key can be learned from it: of KMS it is a hash of the key's id (an ARN, which no other stack has), of a key
+    /// file a keyed hash of a constant.
+    pub fn fingerprint(&self) -> String {
+        let bytes = match &self.keys {
+            Keys::Kms { key_id, .. } => {
+                let labelled = [FINGERPRINT_LABEL, key_id.as_bytes()].concat();
+                digest::digest(&digest::SHA256, &labelled).as_ref()[..FINGERPRINT_BYTES].to_vec()
+            }
+            Keys::File(key) => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+                hmac::sign(&key, FINGERPRINT_LABEL).as_ref()[..FINGERPRINT_BYTES].to_vec()
+            }
+        };
+        HEXLOWER.encode(&bytes)
     }
 
     /// Encrypts `secret` for `owner` (the id of the source or endpoint).
@@ -270,6 +292,23 @@ mod tests {
             let cut = vault.open_bytes("qrn_1", &sealed[..end]).await;
             assert!(matches!(cut, Err(VaultError::Unopenable)), "{end}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_is_that_of_the_key_and_no_other_key_has_it() {
+        let kms = |key_id: &str| {
+            let aws = Aws::local(AwsEndpoints::default());
+            Vault::kms(aws.kms(), key_id, Entropy::system()).fingerprint()
+        };
+        let contents = Vault::new_key_file(&Entropy::system());
+        let file = || Vault::key_file(contents.expose(), Entropy::system()).expect("valid").fingerprint();
+        let all = [kms("arn:a"), kms("arn:b"), file(), vault().fingerprint()];
+        assert_eq!((&all[0], &all[2]), (&kms("arn:a"), &file()));
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        assert!(
+            all.iter().all(|one| one.len() == 32 && one.bytes().all(|b| b.is_ascii_hexdigit())),
+            "{all:?}"
+        );
     }
 
     /// A KMS that refuses every call with one error. The emulator that the contract tests run on answers all of

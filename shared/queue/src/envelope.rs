@@ -1,11 +1,13 @@
 //! The messages: versioned JSON. A new field is optional; a changed meaning gets the next version.
 
+use crate::Outgoing;
 use data_encoding::BASE64;
 use domain::{BodyFormat, DeliveryId, EndpointId, EventId, EventType, ReplayId, SourceId, serde_time};
 use jiff::Timestamp;
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const VERSION: u8 = 1;
 /// A webhook's body is at most 512 KiB.
@@ -63,7 +65,7 @@ pub struct FetchMessage {
     pub webhook: EventMessage,
 }
 
-/// DeliveriesQueue: one attempt to make.
+/// DeliveriesQueue and SlowDeliveriesQueue: one attempt to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryMessage {
     v: u8,
@@ -83,6 +85,14 @@ pub struct DeliveryMessage {
     /// The replay that it is made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayId>,
+    /// How many messages the dispatcher has sent to itself in a row, each because of the last, this one included.
+    /// Lambda's recursion detection counts them as well.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hops: u8,
+    /// How far into its second the attempt begins, in milliseconds: SQS delays by whole seconds, and what is spread evenly
+    /// would come in bursts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset_ms: u16,
     /// The body to send, so that the first attempts need no read. Without it the event is read.
     #[serde(flatten)]
     pub carried: Option<Carried>,
@@ -267,6 +277,8 @@ impl DeliveryMessage {
             attempt: 1,
             manual: false,
             replay: None,
+            hops: 0,
+            offset_ms: 0,
             carried,
         }
     }
@@ -283,8 +295,16 @@ impl DeliveryMessage {
             attempt: number,
             manual: false,
             replay: None,
+            hops: 0,
+            offset_ms: 0,
             carried,
         }
+    }
+
+    /// Sent by the dispatcher because of `cause`.
+    #[must_use]
+    pub fn because_of(self, cause: &Self) -> Self {
+        Self { hops: cause.hops.saturating_add(1), offset_ms: 0, ..self }
     }
 
     /// An attempt that somebody asked for.
@@ -300,6 +320,22 @@ impl DeliveryMessage {
         Self { replay: Some(replay), ..self.by_hand() }
     }
 
+    /// In a queue, after `delay`, to the millisecond: what SQS does not know is left to the dispatcher.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Outgoing {
+        self.offset_ms = u16::try_from(delay.subsec_millis()).unwrap_or(0);
+        Outgoing { body: self.encode(), delay: Duration::from_secs(delay.as_secs()), group: self.group() }
+    }
+
+    /// Whose message it is. A replay's are its own: SQS's fair queues then see its backlog apart from the live deliveries
+    /// to the same endpoint, and let these pass.
+    pub fn group(&self) -> String {
+        match &self.replay {
+            Some(replay) => format!("{}/{replay}", self.endpoint),
+            None => self.endpoint.to_string(),
+        }
+    }
+
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("plain data serialises")
     }
@@ -308,6 +344,10 @@ impl DeliveryMessage {
         check_version(text)?;
         serde_json::from_str(text).map_err(Undecodable::Json)
     }
+}
+
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 fn check_version(text: &str) -> Result<(), Undecodable> {

@@ -1,5 +1,6 @@
 //! Sending: one message, or many in batches.
 
+use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use std::time::Duration;
 
@@ -41,6 +42,13 @@ pub struct Outgoing {
 impl Queue {
     pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>) -> Self {
         Self { client, url: url.into() }
+    }
+
+    /// Whether a mapping took the message from this queue. Names are compared: where a message came from is an ARN, where
+    /// one is sent to is a URL, and both end with the queue's name.
+    pub fn is_source_of(&self, message: &SqsMessage) -> bool {
+        let source = message.event_source_arn.as_deref().and_then(|arn| arn.rsplit(':').next());
+        source.is_some_and(|name| self.url.rsplit('/').next() == Some(name))
     }
 
     /// Returns once SQS has confirmed the message.

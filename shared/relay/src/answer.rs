@@ -73,7 +73,18 @@ impl Response {
             excerpt,
         }
     }
+
+    /// The answer of an AWS service in an endpoint's place, without what an endpoint alone can say ([`RETRY`]). `text`
+    /// becomes the excerpt, cut and made harmless as any.
+    pub fn of_service(status: u16, text: &str) -> Self {
+        let mut excerpt = Excerpt::new(MAX_SERVICE_TEXT_BYTES);
+        excerpt.push(text.as_bytes());
+        Self { status, retry_after: None, rejects: false, excerpt: excerpt.into_text() }
+    }
 }
+
+/// As much as is kept of an endpoint's answer.
+const MAX_SERVICE_TEXT_BYTES: usize = 1024;
 
 /// Without the excerpt: an endpoint may echo what it was sent.
 impl fmt::Debug for Response {
@@ -114,12 +125,21 @@ pub enum SendError {
     /// Over HTTP/2 also a header that is a little too large.
     #[error("the answer breaks the rules of HTTP")]
     Protocol(#[source] Arc<dyn Error + Send + Sync>),
+    /// Of destinations that are no URL; the text is for the owner of the endpoint.
+    #[error("{0}")]
+    NotSendable(String),
+    /// The same. The code and the text are the service's.
+    #[error("not taken: {0}")]
+    NotTaken(String),
+    /// The place is one of Payrelay's own.
+    #[error("the queue is one of Payrelay's own")]
+    OwnQueue,
 }
 
 impl SendError {
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Url(UrlError::Blocked(_)) | Self::Blocked(_) => FailureKind::BlockedAddress,
+            Self::Url(UrlError::Blocked(_)) | Self::Blocked(_) | Self::OwnQueue => FailureKind::BlockedAddress,
             Self::Url(_) => FailureKind::InvalidUrl,
             Self::Dns(_) => FailureKind::Dns,
             Self::ConnectTimeout => FailureKind::ConnectTimeout,
@@ -129,6 +149,8 @@ impl SendError {
             Self::Timeout => FailureKind::Timeout,
             Self::HeaderTooLarge(_) | Self::BodyTooLarge => FailureKind::ResponseTooLarge,
             Self::ReservedHeader(_) | Self::Protocol(_) => FailureKind::Protocol,
+            Self::NotSendable(_) => FailureKind::NotSendable,
+            Self::NotTaken(_) => FailureKind::NotTaken,
         }
     }
 

@@ -25,6 +25,10 @@ use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+/// The fingerprint of the stack that a delivery comes from. Nobody else can set it: what a client or a provider would give
+/// under this name is replaced.
+pub const VIA: HeaderName = HeaderName::from_static("payrelay-via");
+
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("Payrelay/", env!("CARGO_PKG_VERSION")));
 
 /// What delimits the request and the connection, and thus belongs to the HTTP library (RFC 9110 §7.6.1, RFC
@@ -129,6 +133,7 @@ pub struct Client {
     policy: Arc<EgressPolicy>,
     limits: Limits,
     detours: Detours,
+    via: Option<HeaderValue>,
     http: legacy::Client<Connector, Full<Bytes>>,
 }
 
@@ -183,7 +188,26 @@ impl Client {
             .http2_keep_alive_interval(HTTP2_PING)
             .http2_keep_alive_timeout(HTTP2_PING)
             .build(connector(dialer));
-        Self { policy, limits, detours: Detours::default(), http }
+        Self { policy, limits, detours: Detours::default(), via: None, http }
+    }
+
+    /// Makes [`Client::post`], never [`Client::call`], say which stack the request comes from ([`VIA`]): a stack that is sent its
+    /// own delivery knows it by that.
+    ///
+    /// # Panics
+    /// If `fingerprint` is not visible ASCII.
+    #[must_use]
+    pub fn with_via(self, fingerprint: &str) -> Self {
+        let via = HeaderValue::try_from(fingerprint).expect("a fingerprint is hexadecimal digits");
+        Self { via: Some(via), ..self }
+    }
+
+    /// Checks a URL as every request's is checked, and reads it.
+    ///
+    /// # Errors
+    /// If no request would be made to it.
+    pub fn parse_url(&self, text: &str) -> Result<Url, UrlError> {
+        self.policy.parse_url(text)
     }
 
     /// Makes [`Client::call`], never [`Client::post`], go to stand-ins. For the local stack and tests; see
@@ -200,7 +224,11 @@ impl Client {
     }
 
     /// [`Client::post`] with a time of its own. Connecting still ends within `connect_timeout`.
-    pub async fn post_within(&self, outbound: Outbound, total_timeout: Duration) -> Answer {
+    pub async fn post_within(&self, mut outbound: Outbound, total_timeout: Duration) -> Answer {
+        if let Some(via) = &self.via {
+            outbound.headers.retain(|(name, _)| *name != VIA);
+            outbound.headers.push((VIA, via.clone()));
+        }
         let started = Instant::now();
         let deadline = started + total_timeout;
         let answered = self.send(Method::Post, outbound, deadline).await;

@@ -21,10 +21,10 @@ mod target;
 
 pub use answer::{Answer, RETRY, Response, SendError, Verdict, classify};
 pub use call::{ApiCall, ApiResponse, Detours, Method};
-pub use client::{Client, Limits, Outbound, RootError, is_reserved_header};
+pub use client::{Client, Limits, Outbound, RootError, VIA, is_reserved_header};
 pub use connect::Resolver;
 pub use egress::{AllowListError, Blocked, EgressPolicy, UrlError};
 pub use hyper::http::{HeaderName, HeaderValue};
 pub use signing::{SigningKey, SigningSecret};
-pub use target::{Body, HeaderError, OpenError, Place, Signed, Target, check_header};
+pub use target::{Body, HeaderError, OpenError, Place, REPLAY, Signed, Target, check_header};
 pub use url::Url;

@@ -7,7 +7,7 @@ mod tests;
 
 use crate::{Outbound, SigningKey, SigningSecret, is_reserved_header, signing, signing::SignError};
 use bytes::Bytes;
-use domain::{BodyFormat, Destination, Endpoint, EndpointLimits, RetrySchedule, Signing};
+use domain::{BodyFormat, Destination, Endpoint, EndpointLimits, Event, RetrySchedule, Signing};
 use hyper::http::{HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -24,6 +24,10 @@ const OUR_PREFIXES: &[&str] = &["content-", "webhook-", "payrelay-", "ce-", "x-f
 
 /// Where our own three headers go if the provider's request, passed on as it came, has headers of these names.
 const RAW_PREFIX: &str = "payrelay-";
+
+/// Tells a receiver that a delivery is made for a replay, and for which. Not among what is signed: Standard Webhooks
+/// signs id, time and body, and the body of a replay is what it always was.
+pub const REPLAY: HeaderName = HeaderName::from_static("payrelay-replay");
 
 /// Why a custom header is not accepted. The value is never part of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +84,19 @@ impl Body {
             Some((name, HeaderValue::try_from(value).ok()?))
         });
         Self { headers: headers.collect(), bytes: bytes.into() }
+    }
+
+    /// An event in a format. `original` gives the provider's request that it came in, where that is the format; `None`
+    /// if there was none, because we raised the event ourselves.
+    pub fn of_event(
+        format: BodyFormat,
+        event: &Event,
+        original: impl FnOnce() -> Option<Self>,
+    ) -> Option<Self> {
+        match format.content_type().zip(format.body(event)) {
+            Some((content_type, text)) => Some(Self::new(content_type, text)),
+            None => original(),
+        }
     }
 }
 
@@ -213,10 +230,15 @@ impl Target {
 
     /// What one attempt sends, signed. `webhook_id` stays the same over all attempts of a delivery.
     ///
+    /// What goes to an event bus is not signed: an event has no headers, and IAM says who put it there.
+    ///
     /// # Errors
     /// If there is nothing to sign with.
     pub fn sign(&self, webhook_id: &str, at: Timestamp, body: Body) -> Result<Signed, SignError> {
         let Body { mut headers, bytes } = body;
+        if matches!(self.destination, Place::Eventbridge { .. }) {
+            return Ok(Signed { headers, body: bytes });
+        }
         let ours = signing::headers(webhook_id, at.as_second(), &bytes, &self.secrets, &self.keys)?;
         let is_taken =
             |name: &HeaderName, among: &[(HeaderName, HeaderValue)]| among.iter().any(|(n, _)| n == name);

@@ -105,9 +105,6 @@ async fn advance(
 }
 
 /// Without the body: the dispatcher builds it from the event, in the format that the endpoint has by then.
-///
-/// The group is the replay's own: SQS's fair queues then see a replay's backlog apart from the live deliveries to the
-/// same endpoint, and let these pass.
 fn message(replay: &Replay, chosen: &Chosen, delay: Duration) -> Outgoing {
     let Chosen { event, endpoint, delivery } = chosen;
     let message = match delivery {
@@ -123,6 +120,5 @@ fn message(replay: &Replay, chosen: &Chosen, delay: Duration) -> Outgoing {
             None,
         ),
     };
-    let body = message.for_replay(replay.id.clone()).encode();
-    Outgoing { body, delay, group: format!("{endpoint}/{}", replay.id) }
+    message.for_replay(replay.id.clone()).after(delay)
 }

@@ -1,8 +1,10 @@
 //! Deliveries: first written with their first attempt, so that a delivery which succeeds at once costs one
-//! write. Those that wait for a retry stand in the due-index; no others do.
+//! write. Those that wait for a retry stand in the due-index, those that wait for their client in its mailbox
+//! ([`crate::mailbox`]); no others stand in an index.
 
 use crate::item::{Condition, DATA, Item, blob, decode_item, get_text, key, number, text};
-use crate::keys::{self, Keyed, due_key_for, due_shard_key};
+use crate::keys::{self, Keyed, due_key_for, due_shard_key, mailbox_key, mailbox_sort_key, time_of_key};
+use crate::mailbox::{self, Asked, Placed};
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
@@ -18,6 +20,24 @@ const WRITES: &str = "n";
 pub struct StoredDelivery {
     pub delivery: Delivery,
     pub revision: u64,
+    /// There as long as it waits in its endpoint's mailbox.
+    pub placed: Option<Placed>,
+    /// There as long as it waits in the due-index for an attempt that somebody asked for.
+    pub asked: Option<Asked>,
+}
+
+/// What a delivery waits for. It says in which index the delivery stands: in one at most, and the sweeper never sees a
+/// mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// For nothing, or for a message that is under way.
+    Nothing,
+    /// For its time, in the due-index.
+    Due(Timestamp),
+    /// The same, for an attempt that was asked for beside its schedule; it may be over otherwise.
+    DueAsked(Timestamp, Asked),
+    /// For its client to fetch it, in its endpoint's mailbox.
+    Fetch(Placed),
 }
 
 /// An entry of the due-index.
@@ -49,22 +69,31 @@ impl Store {
         self.batch_get(ids, false).await?.iter().map(read).collect()
     }
 
-    /// AP17: writes a delivery that was read at `revision`. `due_at` puts it into the due-index.
+    /// AP17: writes a delivery that was read at `revision`. `wait` puts it into an index, or takes it out.
     pub async fn put_delivery(
         &self,
         delivery: &Delivery,
         revision: u64,
-        due_at: Option<Timestamp>,
+        wait: Wait,
     ) -> Result<u64, StoreError> {
         let next = revision + 1;
         let mut item = key(delivery.id.pk(), delivery.id.sk());
         item.insert(DATA.to_owned(), blob(codec::encode(delivery)));
         item.insert(WRITES.to_owned(), number(next));
         item.insert(keys::TTL.to_owned(), number(self.retention.expiry(delivery.created_at)));
-        if let Some(due_at) = due_at {
-            item.insert(keys::GSI2PK.to_owned(), text(due_key_for(&delivery.id)));
-            item.insert(keys::GSI2SK.to_owned(), text(due_sort_key(due_at)));
+        let (place, asked) = match wait {
+            Wait::Nothing => (None, None),
+            Wait::Due(at) => (Some((due_key_for(&delivery.id), due_sort_key(at))), None),
+            Wait::DueAsked(at, asked) => (Some((due_key_for(&delivery.id), due_sort_key(at))), Some(asked)),
+            Wait::Fetch(Placed { at, asked }) => {
+                (Some((mailbox_key(&delivery.endpoint), mailbox_sort_key(at, &delivery.id))), asked)
+            }
+        };
+        if let Some((partition, sort_key)) = place {
+            item.insert(keys::GSI2PK.to_owned(), text(partition));
+            item.insert(keys::GSI2SK.to_owned(), text(sort_key));
         }
+        item.extend(asked.map(|asked| (mailbox::ASKED.to_owned(), text(asked.to_text()))));
         let condition = match revision {
             0 => Condition::Absent,
             revision => Condition::Equals(WRITES, revision),
@@ -84,8 +113,7 @@ impl Store {
         let found = self.query(Index::Gsi2, &due_shard_key(shard), Range::UpTo(&until), limit).await?;
         let due = found.items.iter().filter_map(|item| {
             let delivery = get_text(item, keys::SK)?.parse().ok()?;
-            let milliseconds = i64::from_str_radix(get_text(item, keys::GSI2SK)?, 16).ok()?;
-            Some(Due { delivery, due_at: Timestamp::from_millisecond(milliseconds).ok()? })
+            Some(Due { delivery, due_at: time_of_key(get_text(item, keys::GSI2SK)?)? })
         });
         Ok(due.collect())
     }
@@ -123,9 +151,11 @@ fn due_sort_key(at: Timestamp) -> String {
     format!("{:011x}", at.as_millisecond().max(0))
 }
 
-fn read(item: &Item) -> Result<StoredDelivery, StoreError> {
+pub(crate) fn read(item: &Item) -> Result<StoredDelivery, StoreError> {
     Ok(StoredDelivery {
         delivery: decode_item(KIND, item)?,
         revision: crate::item::get_number(KIND, item, WRITES)?,
+        placed: mailbox::placed(item),
+        asked: mailbox::asked(item).filter(|_| mailbox::placed(item).is_none()),
     })
 }

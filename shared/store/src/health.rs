@@ -1,4 +1,7 @@
-//! How endpoints fare: one small item for each that fails, none for those that answer.
+//! How endpoints fare: one small item for each that fails or is slow, none for those that answer in good time.
+//!
+//! Failing and slow stand in one item, so that one read of half a unit gives both. They are written and forgotten each by
+//! itself: an attempt that was slow may well succeed.
 //!
 //! Failures are counted in place: many dispatchers at once meet the same endpoint, and a count on condition of the one that
 //! was read would cost each of them a read and several tries at the very moment when there is trouble enough.
@@ -8,7 +11,7 @@ use crate::keys::{self, HEALTH, Keyed};
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
-use domain::{EndpointId, Health};
+use domain::{EndpointId, Health, Standing};
 use jiff::Timestamp;
 use std::collections::HashMap;
 
@@ -17,6 +20,7 @@ const FAILURES: &str = "f";
 const SINCE: &str = "s";
 const PROBE: &str = "p";
 const WARNED: &str = "w";
+const SLOW_UNTIL: &str = "u";
 
 /// The key of an endpoint's item.
 struct Of<'a>(&'a EndpointId);
@@ -32,29 +36,26 @@ impl Keyed for Of<'_> {
 }
 
 impl Store {
-    /// AP33: how an endpoint fares; `None`: nothing has failed since its last success.
-    pub async fn health(
-        &self,
-        endpoint: &EndpointId,
-        consistent: bool,
-    ) -> Result<Option<Health>, StoreError> {
-        self.get(endpoint.as_str(), HEALTH, consistent).await?.as_ref().map(read).transpose()
+    /// AP33: how an endpoint fares.
+    pub async fn standing(&self, endpoint: &EndpointId, consistent: bool) -> Result<Standing, StoreError> {
+        let item = self.get(endpoint.as_str(), HEALTH, consistent).await?;
+        item.as_ref().map_or(Ok(Standing::default()), read)
     }
 
-    /// AP33 for many; those that answer are left out.
-    pub async fn health_of(
+    /// AP33 for many; those of which nothing is known are left out.
+    pub async fn standings(
         &self,
         endpoints: impl IntoIterator<Item = &EndpointId>,
-    ) -> Result<HashMap<EndpointId, Health>, StoreError> {
+    ) -> Result<HashMap<EndpointId, Standing>, StoreError> {
         let wanted: Vec<Of<'_>> = endpoints.into_iter().map(Of).collect();
         let items = self.batch_get(&wanted, false).await?;
         let found =
             items.iter().filter_map(|item| Some((get_text(item, keys::PK)?.parse().ok()?, read(item))));
-        found.map(|(id, health)| health.map(|health| (id, health))).collect()
+        found.map(|(id, standing)| standing.map(|standing| (id, standing))).collect()
     }
 
     /// AP34: counts a failure; gives what it makes.
-    pub async fn note_failure(&self, endpoint: &EndpointId, at: Timestamp) -> Result<Health, StoreError> {
+    pub async fn note_failure(&self, endpoint: &EndpointId, at: Timestamp) -> Result<Standing, StoreError> {
         let answer = self
             .update_health(endpoint)
             .update_expression("ADD #f :one SET #s = if_not_exists(#s, :at), #t = :ttl")
@@ -70,6 +71,18 @@ impl Store {
             .map_err(StoreError::unavailable("UpdateItem"))?;
         self.meter.write(answer.consumed_capacity());
         read(&answer.attributes.unwrap_or_default())
+    }
+
+    /// AP38: notes that the endpoint is slow. Of several at once any may win: they differ by moments.
+    pub async fn note_slow(&self, endpoint: &EndpointId, until: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .update_health(endpoint)
+            .update_expression("SET #u = :until, #t = :ttl")
+            .expression_attribute_names("#u", SLOW_UNTIL)
+            .expression_attribute_names("#t", keys::TTL)
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":ttl", number(self.retention.expiry(until)));
+        self.try_update(update).await.map(drop)
     }
 
     /// AP35: sets the time of the next probe, if it is as it was read; tells whether it was. From `None` this opens
@@ -114,34 +127,33 @@ impl Store {
         self.try_update(update).await
     }
 
-    /// AP37: forgets the failures since `since`, or all.
-    pub async fn clear_health(
-        &self,
-        endpoint: &EndpointId,
-        since: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let mut request = self
+    /// AP37: forgets the failures since `since`, if these are the ones that are counted.
+    pub async fn clear_health(&self, endpoint: &EndpointId, since: Timestamp) -> Result<(), StoreError> {
+        let update = self
+            .update_health(endpoint)
+            .update_expression("REMOVE #f, #s, #p, #w")
+            .condition_expression("#s = :since")
+            .expression_attribute_names("#f", FAILURES)
+            .expression_attribute_names("#s", SINCE)
+            .expression_attribute_names("#p", PROBE)
+            .expression_attribute_names("#w", WARNED)
+            .expression_attribute_values(":since", number(since.as_millisecond()));
+        self.try_update(update).await.map(drop)
+    }
+
+    /// AP37: forgets all that is known of how an endpoint fares.
+    pub async fn forget_standing(&self, endpoint: &EndpointId) -> Result<(), StoreError> {
+        let answer = self
             .client
             .delete_item()
             .table_name(&self.table)
             .set_key(Some(key(endpoint.as_str(), HEALTH)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        if let Some(since) = since {
-            request = request
-                .condition_expression("#s = :since")
-                .expression_attribute_names("#s", SINCE)
-                .expression_attribute_values(":since", number(since.as_millisecond()));
-        }
-        match request.send().await {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => Ok(()),
-                _ => Err(StoreError::unavailable("DeleteItem")(error)),
-            },
-        }
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("DeleteItem"))?;
+        self.meter.write(answer.consumed_capacity());
+        Ok(())
     }
 
     fn update_health(&self, endpoint: &EndpointId) -> UpdateItemFluentBuilder {
@@ -151,31 +163,23 @@ impl Store {
             .set_key(Some(key(endpoint.as_str(), HEALTH)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
-
-    async fn try_update(&self, update: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
-        match update.send().await {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity());
-                Ok(true)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
-                _ => Err(StoreError::unavailable("UpdateItem")(error)),
-            },
-        }
-    }
 }
 
-fn read(item: &Item) -> Result<Health, StoreError> {
+fn read(item: &Item) -> Result<Standing, StoreError> {
     let time = |name| {
         let milliseconds = get_number(KIND, item, name)?;
         Timestamp::from_millisecond(milliseconds).map_err(|error| StoreError::corrupt(KIND, error))
     };
     let is_there = |name: &&str| item.contains_key(*name);
-    Ok(Health {
+    let slow_until = Some(SLOW_UNTIL).filter(is_there).map(time).transpose()?;
+    if !is_there(&SINCE) {
+        return Ok(Standing { health: None, slow_until });
+    }
+    let health = Health {
         consecutive_failures: get_number(KIND, item, FAILURES)?,
         failing_since: time(SINCE)?,
         next_probe_at: Some(PROBE).filter(is_there).map(time).transpose()?,
         warned_percent: Some(WARNED).filter(is_there).map(|name| get_number(KIND, item, name)).transpose()?,
-    })
+    };
+    Ok(Standing { health: Some(health), slow_until })
 }

@@ -3,6 +3,7 @@
 use crate::keys::{self, Keyed};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::{
+    operation::update_item::builders::UpdateItemFluentBuilder,
     primitives::Blob,
     types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
 };
@@ -126,6 +127,20 @@ impl Store {
             pending.extend(unprocessed.into_values().flat_map(|left| left.keys));
         }
         Ok(found)
+    }
+
+    /// Changes an item if the update's own condition holds; tells whether it did.
+    pub(crate) async fn try_update(&self, update: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
+        match update.send().await {
+            Ok(answer) => {
+                self.meter.write(answer.consumed_capacity());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
+                _ => Err(StoreError::unavailable("UpdateItem")(error)),
+            },
+        }
     }
 
     /// Writes an item if `condition` holds; [`StoreError::Conflict`] if it does not.

@@ -1,7 +1,8 @@
 //! Keys, index entries and expiry: the only place that knows how ids become keys.
 
-use domain::{DeliveryId, EventId, PaymentId, QuarantineId, SourceId};
+use domain::{DeliveryId, EndpointId, EventId, PaymentId, QuarantineId, SourceId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 pub(crate) const PK: &str = "PK";
 pub(crate) const SK: &str = "SK";
@@ -9,7 +10,7 @@ pub(crate) const SK: &str = "SK";
 pub(crate) const GSI1: &str = "GSI1";
 pub(crate) const GSI1PK: &str = "GSI1PK";
 pub(crate) const GSI1SK: &str = "GSI1SK";
-/// Look-ups: payments by merchant reference, deliveries by due time. Sparse.
+/// Look-ups: payments by merchant reference, deliveries by due time or by the mailbox that they wait in. Sparse.
 pub(crate) const GSI2: &str = "GSI2";
 pub(crate) const GSI2PK: &str = "GSI2PK";
 pub(crate) const GSI2SK: &str = "GSI2SK";
@@ -117,8 +118,8 @@ pub(crate) fn quarantine_sort_key(at: Timestamp, id: &QuarantineId) -> String {
 }
 
 /// Counts what a source had put into quarantine on a day (UTC): one small item for each of both.
-pub(crate) fn quarantine_quota_keys(source: &SourceId, at: Timestamp) -> (String, String) {
-    (format!("QUOTA#{}", QuarantineId::partition_of(source)), at.strftime("%Y-%m-%d").to_string())
+pub(crate) fn quarantine_quota_keys(source: &SourceId, day: Date) -> (String, String) {
+    (format!("QUOTA#{}", QuarantineId::partition_of(source)), day.to_string())
 }
 
 /// The replays that are running, in the same sparse index. One key is enough: a replay enters it once and leaves it
@@ -128,6 +129,23 @@ pub(crate) const RUNNING_REPLAYS: &str = "REPLAY";
 /// Beside an endpoint's id as `PK`, so that those which fail at the same time do not share a key.
 pub(crate) const HEALTH: &str = "health";
 
+/// Beside a source's id as `PK`, likewise.
+pub(crate) const ACTIVITY: &str = "activity";
+
+/// The attempts at an endpoint that are under way. Not beside its health: that is read at every attempt, and these are
+/// written at every one of an endpoint with a limit.
+pub(crate) fn lease_key(endpoint: &EndpointId) -> String {
+    format!("LEASE#{endpoint}")
+}
+
+/// The only item below it.
+pub(crate) const LEASES: &str = "leases";
+
+/// How many attempts at an endpoint began in which second.
+pub(crate) fn rate_key(endpoint: &EndpointId) -> String {
+    format!("RATE#{endpoint}")
+}
+
 pub(crate) fn due_shard_key(shard: u8) -> String {
     format!("DUE#{shard}")
 }
@@ -135,6 +153,29 @@ pub(crate) fn due_shard_key(shard: u8) -> String {
 pub(crate) fn due_key_for(delivery: &DeliveryId) -> String {
     let last = delivery.as_str().bytes().last().unwrap_or_default();
     due_shard_key(last % DUE_SHARDS)
+}
+
+const MAILBOX: &str = "POLL#";
+
+/// What waits for an endpoint's client to fetch it, in the same sparse index.
+pub(crate) fn mailbox_key(endpoint: &EndpointId) -> String {
+    format!("{MAILBOX}{endpoint}")
+}
+
+pub(crate) fn is_mailbox(key: &str) -> bool {
+    key.starts_with(MAILBOX)
+}
+
+/// As [`time_sort_key`], for a delivery that waits in a mailbox.
+pub(crate) fn mailbox_sort_key(at: Timestamp, delivery: &DeliveryId) -> String {
+    let own = &delivery.as_str()[DeliveryId::PREFIX.len() + delivery.partition().len()..];
+    format!("{:011x}{own}", at.as_millisecond().max(0))
+}
+
+/// The time that a sort key begins with.
+pub(crate) fn time_of_key(sort_key: &str) -> Option<Timestamp> {
+    let milliseconds = i64::from_str_radix(sort_key.get(..11)?, 16).ok()?;
+    Timestamp::from_millisecond(milliseconds).ok()
 }
 
 /// Merchant references are the merchants' own text of any length; DynamoDB's keys are not.

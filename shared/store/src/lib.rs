@@ -3,6 +3,7 @@
 //! **Guarantee:** nobody else sees an `AttributeValue` or a key. Every write says what it expects to find
 //! (absence, a revision, a number of attempts), so that each may run twice and two at once cannot both win.
 
+mod activity;
 mod codec;
 mod config;
 mod deliveries;
@@ -11,7 +12,9 @@ mod events;
 mod health;
 mod item;
 mod keys;
+mod limits;
 mod listing;
+mod mailbox;
 mod meter;
 mod payments;
 mod quarantine;
@@ -19,17 +22,20 @@ mod query;
 mod replays;
 mod table;
 
+pub use activity::Activity;
 pub use config::{Config, Versioned};
-pub use deliveries::{Due, DueClaim, StoredDelivery};
+pub use deliveries::{Due, DueClaim, StoredDelivery, Wait};
 pub use error::StoreError;
 pub use events::{Committed, EventRecord, RawEvent, is_storable};
 pub use keys::{DUE_SHARDS, Retention};
+pub use limits::Lease;
 pub use listing::{Listed, Page, PageRequest};
+pub use mailbox::{Asked, Placed};
 pub use meter::Meter;
 pub use payments::StoredPayment;
 pub use quarantine::{
-    QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_ITEM_BYTES, QUARANTINE_MAX_REQUESTS_PER_DAY, Quarantined,
-    SealedRequest,
+    QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_ITEM_BYTES, QUARANTINE_MAX_REQUESTS_PER_DAY, QuarantineDay,
+    Quarantined, SealedRequest,
 };
 pub use replays::Walk;
 

@@ -5,16 +5,20 @@
 //! is written, and each of them for seven days. So whoever learns a webhook's address can make us store 112 MiB at
 //! most, and no more than a thousand writes a day.
 
-use crate::item::{Condition, DATA, Item, blob, decode_item, get_blob_named, key, number, text};
+use crate::item::{
+    Condition, DATA, Item, blob, decode_item, get_blob_named, get_number, get_text, key, number, text,
+};
 use crate::keys::{self, Keyed, TimeIndex, quarantine_quota_keys, quarantine_sort_key};
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
-use domain::{QuarantineId, SourceId, serde_time};
+use domain::{Filling, FillingStep, QuarantineId, SourceId, serde_time};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Of one source and day.
 pub const QUARANTINE_MAX_REQUESTS_PER_DAY: u64 = 1_000;
@@ -35,6 +39,8 @@ const SEALED: &str = "s";
 /// The counter's requests and bytes.
 const REQUESTS: &str = "n";
 const BYTES: &str = "b";
+/// The number of the last step that clients were told of.
+const TOLD: &str = "w";
 
 /// What may be shown of a request in quarantine: neither its address nor the value of a header nor its body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +72,40 @@ pub struct SealedRequest {
     pub sealed: Vec<u8>,
 }
 
+/// What was kept of a source on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineDay {
+    pub source: SourceId,
+    pub day: Date,
+    pub filling: Filling,
+    /// The number of the last step that clients were told of ([`FillingStep::number`]); 0 for none.
+    pub told: u8,
+}
+
+/// The key of a counter.
+#[derive(Debug)]
+struct Quota {
+    pk: String,
+    sk: String,
+}
+
+impl Quota {
+    fn of(source: &SourceId, day: Date) -> Self {
+        let (pk, sk) = quarantine_quota_keys(source, day);
+        Self { pk, sk }
+    }
+}
+
+impl Keyed for Quota {
+    fn pk(&self) -> &str {
+        &self.pk
+    }
+
+    fn sk(&self) -> &str {
+        &self.sk
+    }
+}
+
 impl Store {
     /// AP20: counts a request of so many sealed bytes towards what `source` may have kept of the day of `at`. Tells
     /// whether there is room; if not, nothing is counted.
@@ -76,7 +116,7 @@ impl Store {
         bytes: usize,
     ) -> Result<bool, StoreError> {
         let Some(room) = QUARANTINE_MAX_BYTES_PER_DAY.checked_sub(bytes) else { return Ok(false) };
-        let (pk, sk) = quarantine_quota_keys(source, at);
+        let Quota { pk, sk } = Quota::of(source, day_of(at));
         let answer = self
             .client
             .update_item()
@@ -105,6 +145,50 @@ impl Store {
                 _ => Err(StoreError::unavailable("UpdateItem")(error)),
             },
         }
+    }
+
+    /// AP49: what was kept of these sources on the days (UTC) of these times; days on which nothing was are left out.
+    pub async fn quarantine_days(
+        &self,
+        sources: impl IntoIterator<Item = &SourceId> + Clone,
+        times: &[Timestamp],
+    ) -> Result<Vec<QuarantineDay>, StoreError> {
+        let days: BTreeSet<Date> = times.iter().copied().map(day_of).collect();
+        let wanted = |source| days.iter().map(move |day| (source, *day, Quota::of(source, *day)));
+        let wanted: Vec<(&SourceId, Date, Quota)> = sources.into_iter().flat_map(wanted).collect();
+        let items = self.batch_get(wanted.iter().map(|(_, _, quota)| quota), false).await?;
+        let by_key: HashMap<(&str, &str), &Item> = items
+            .iter()
+            .filter_map(|item| Some(((get_text(item, keys::PK)?, get_text(item, keys::SK)?), item)))
+            .collect();
+        let found = wanted.iter().filter_map(|(source, day, quota)| {
+            let item = by_key.get(&(quota.pk(), quota.sk()))?;
+            Some(read_day((*source).clone(), *day, item))
+        });
+        found.collect()
+    }
+
+    /// AP50: notes that clients were told of a step that a source's day has reached.
+    pub async fn note_told_filling(
+        &self,
+        source: &SourceId,
+        day: Date,
+        step: FillingStep,
+    ) -> Result<(), StoreError> {
+        let Quota { pk, sk } = Quota::of(source, day);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&pk, &sk)))
+            .update_expression("SET #w = :step")
+            // It may have expired; nothing is to be left behind.
+            .condition_expression("attribute_exists(#n) AND (attribute_not_exists(#w) OR #w < :step)")
+            .expression_attribute_names("#n", REQUESTS)
+            .expression_attribute_names("#w", TOLD)
+            .expression_attribute_values(":step", number(step.number()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        self.try_update(update).await.map(drop)
     }
 
     /// AP21: keeps a request, for which there is room.
@@ -169,6 +253,19 @@ impl Store {
         self.meter.write(answer.consumed_capacity());
         Ok(answer.attributes.is_some_and(|old| !old.is_empty()))
     }
+}
+
+fn day_of(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+fn read_day(source: SourceId, day: Date, item: &Item) -> Result<QuarantineDay, StoreError> {
+    const KIND: &str = "count of a day in quarantine";
+    let (requests, bytes) = (get_number(KIND, item, REQUESTS)?, get_number(KIND, item, BYTES)?);
+    let told = if item.contains_key(TOLD) { get_number(KIND, item, TOLD)? } else { 0 };
+    let room = u64::try_from(QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_MAX_ITEM_BYTES).unwrap_or(u64::MAX);
+    let full = requests >= QUARANTINE_MAX_REQUESTS_PER_DAY || bytes > room;
+    Ok(QuarantineDay { source, day, filling: Filling { requests, bytes, full }, told })
 }
 
 fn read(item: &Item) -> Result<SealedRequest, StoreError> {

@@ -1,7 +1,7 @@
 //! The layout of the items: what one release writes, the next one reads. A change here needs a thought about the
 //! items that are there already.
 
-use crate::{Quarantined, RawEvent, SealedRequest, Store, StoreError, codec, keys};
+use crate::{Asked, Placed, Quarantined, RawEvent, SealedRequest, Store, StoreError, Wait, codec, keys};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -200,6 +200,7 @@ async fn configuration_items() {
         secrets: vec![secret()],
         settings: Settings::from([("account".to_owned(), "acct_1".to_owned())]),
         api_credential: None,
+        silent_after_hours: None,
         created_at: at(),
         updated_at: at(),
     };
@@ -327,10 +328,12 @@ async fn the_items_of_replays() {
 
 #[tokio::test]
 async fn the_items_of_deliveries() {
-    let put = async |status, due_at| {
+    let put = async |status, wait| {
         let delivery = delivery(status);
-        layout(async |store| store.put_delivery(&delivery, 0, due_at).await).await
+        layout(async |store| store.put_delivery(&delivery, 0, wait).await).await
     };
-    insta::assert_json_snapshot!("delivery_retrying", put(DeliveryStatus::Retrying, Some(at())).await);
-    insta::assert_json_snapshot!("delivery_exhausted", put(DeliveryStatus::Exhausted, None).await);
+    insta::assert_json_snapshot!("delivery_retrying", put(DeliveryStatus::Retrying, Wait::Due(at())).await);
+    insta::assert_json_snapshot!("delivery_exhausted", put(DeliveryStatus::Exhausted, Wait::Nothing).await);
+    let placed = Placed { at: at(), asked: Some(Asked::For(ReplayId::mint([7; 16]))) };
+    insta::assert_json_snapshot!("delivery_placed", put(DeliveryStatus::Pending, Wait::Fetch(placed)).await);
 }

@@ -1,35 +1,43 @@
-//! A replay while live traffic flows, in real time: what it does to the live deliveries, that nothing is lost though
-//! the sweeper is killed again and again, and that a cancellation holds.
+//! Replays while live traffic flows, in real time: what they do to the live deliveries of the same endpoint, that nothing is
+//! lost though the sweeper is killed again and again, and that a cancellation holds.
 //!
-//! `cargo bench -p bench --bench replay` replays 10,000 events, 3,000 a minute; `-- 1000 600` fewer, and slower. The
-//! ratio means little without optimisation, or where the machine has other things to do: provider, stack, engines and
-//! receiver share one thread.
+//! `cargo bench -p bench --bench replay` replays 10,000 events: the first 2,000 at the product's own pace, the rest at
+//! 3,000 a minute. `-- 3000 6000` are fewer, and the rest of them faster. Each replay has live traffic alone before and
+//! after it. What falls into a time in which other processes are busy is left out of the latencies.
+//!
+//! Provider, stack, engines and receiver share the machine's cores. What that makes of the figures shows in the echo: a
+//! request over loopback, one beside each live event, that passes no queue and no table. As far as the echo is slower
+//! beside a replay, the processor is at fault; the rest is what live deliveries wait behind a replay.
 
 use anyhow::{Context, Result, ensure};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use axum::routing::post;
-use bench::{stripe_charge, token};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::routing::{get, post};
+use bench::{Machine, Shop, options, percentile};
 use local::{Options, Stack};
-use platform::{Clock, SecretText};
 use serde_json::{Value, json};
-use simulators::Stripe;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tower::ServiceExt;
+use tokio::time::interval;
 
-const ADMIN_KEY: &str = "prk_admin_for_the_bench_only";
 const EVENTS: usize = 10_000;
-/// Live events, of which the latencies are taken.
-const LIVE_INTERVAL: Duration = Duration::from_millis(100);
-const BASELINE: usize = 300;
+/// How many of them are replayed as fast as a replay goes that is told nothing: for these it takes 200 s.
+const AT_DEFAULT_PACE: usize = 2_000;
 const RATE_PER_MINUTE: usize = 3_000;
+/// Live events, of which the latencies are taken.
+const LIVE_INTERVAL: Duration = Duration::from_millis(50);
+/// Live events in a stretch without a replay: a minute's.
+const ALONE: usize = 1_200;
+/// A replay that takes longer than so many live events has got stuck.
+const PATIENCE: usize = 40_000;
 /// How long after its start a sweep is killed, one after the other.
 const KILLED_AFTER_MS: [u64; 6] = [5, 20, 50, 100, 200, 400];
 
@@ -58,36 +66,74 @@ async fn receive(State(arrivals): State<Shared>, headers: HeaderMap, body: Bytes
     StatusCode::OK
 }
 
+/// Latencies in milliseconds, sorted; without those that other processes disturbed.
+#[derive(Debug, Default)]
+struct Stretch {
+    /// Of the live events, from the webhook's acceptance to the arrival of its delivery.
+    live: Vec<f64>,
+    echo: Vec<f64>,
+    disturbed: usize,
+}
+
+impl Stretch {
+    fn of(machine: &Machine, live: &[(Instant, Instant)], echo: &[(Instant, Instant)]) -> Self {
+        let quiet = |all: &[(Instant, Instant)]| {
+            let quiet = all.iter().filter(|(from, to)| machine.was_quiet(*from, *to));
+            quiet
+                .map(|(from, to)| to.saturating_duration_since(*from).as_secs_f64() * 1e3)
+                .collect::<Vec<_>>()
+        };
+        let (quiet_live, quiet_echo) = (quiet(live), quiet(echo));
+        let disturbed = live.len() - quiet_live.len();
+        Self::default().join(Self { live: quiet_live, echo: quiet_echo, disturbed })
+    }
+
+    fn join(mut self, other: Self) -> Self {
+        self.live.extend(other.live);
+        self.echo.extend(other.echo);
+        self.live.sort_unstable_by(f64::total_cmp);
+        self.echo.sort_unstable_by(f64::total_cmp);
+        Self { disturbed: self.disturbed + other.disturbed, ..self }
+    }
+
+    fn p99(&self) -> (f64, f64) {
+        (percentile(&self.live, 99), percentile(&self.echo, 99))
+    }
+
+    fn print(&self, name: &str) {
+        let (p50, (live, echo)) = (percentile(&self.live, 50), self.p99());
+        let (count, disturbed) = (self.live.len(), self.disturbed);
+        println!(
+            "{name:<20} {count:>6} events ({disturbed} disturbed)   p50 {p50:>6.1} ms   p99 {live:>6.1} ms   echo p99 {echo:>6.2} ms"
+        );
+    }
+}
+
+/// Asks the receiver for nothing, again and again.
+async fn echo(receiver: SocketAddr, is_over: Arc<AtomicBool>) -> Result<Vec<(Instant, Instant)>> {
+    let mut stream = TcpStream::connect(receiver).await?;
+    stream.set_nodelay(true)?;
+    let (mut ticks, mut answer, mut latencies) = (interval(LIVE_INTERVAL), [0; 1024], Vec::new());
+    while !is_over.load(Ordering::Relaxed) {
+        ticks.tick().await;
+        let begun = Instant::now();
+        stream.write_all(b"GET /echo HTTP/1.1\r\nhost: receiver\r\n\r\n").await?;
+        let length = stream.read(&mut answer).await?;
+        ensure!(answer[..length].starts_with(b"HTTP/1.1 200"), "the receiver has gone");
+        latencies.push((begun, Instant::now()));
+    }
+    Ok(latencies)
+}
+
 struct Bench {
-    stack: Arc<Stack>,
-    stripe: Stripe,
-    source: String,
+    shop: Shop,
+    receiver: SocketAddr,
     endpoint: String,
     arrivals: Shared,
+    machine: Machine,
 }
 
 impl Bench {
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
-        call(&self.stack, method, path, body).await
-    }
-
-    /// Sends the event of this number; gives its id and when it was accepted.
-    async fn webhook(&self, number: usize) -> Result<(String, Instant)> {
-        let payment = format!("pi_{}", token(&number.to_string()));
-        let id = format!("evt_{}", token(&payment));
-        let now = self.stack.clock.now();
-        let webhook =
-            self.stripe.event(&id, "charge.succeeded", now, &stripe_charge(&payment, 0, false), now);
-        let mut request = Request::post(format!("/webhooks/{}", self.source))
-            .header(header::CONTENT_TYPE, "application/json");
-        for (name, value) in &webhook.headers {
-            request = request.header(*name, value);
-        }
-        let answer = self.stack.router().oneshot(request.body(Body::from(webhook.body.clone()))?).await?;
-        ensure!(answer.status() == StatusCode::OK, "{}", answer.status());
-        Ok((id, Instant::now()))
-    }
-
     fn arrived(&self) -> usize {
         self.arrivals.lock().expect("no holder of this lock panics").live.len()
     }
@@ -110,132 +156,138 @@ impl Bench {
         anyhow::bail!("{what} did not come within ten minutes")
     }
 
-    /// Sends live events from `first` on, one each [`LIVE_INTERVAL`], as long as `goes_on`; gives their latencies in
-    /// milliseconds, sorted.
-    async fn live(&self, first: usize, goes_on: impl AsyncFn(usize) -> Result<bool>) -> Result<Vec<f64>> {
-        let mut sent = Vec::new();
+    /// Sends live events from `first` on, one each [`LIVE_INTERVAL`], as long as `goes_on`.
+    async fn live(&self, first: usize, goes_on: impl AsyncFn(usize) -> Result<bool>) -> Result<Stretch> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut echoes = JoinSet::new();
+        echoes.spawn(echo(self.receiver, Arc::clone(&is_over)));
+        let (mut sent, mut ticks) = (Vec::new(), interval(LIVE_INTERVAL));
         while goes_on(sent.len()).await? {
-            sent.push(self.webhook(first + sent.len()).await?);
-            tokio::time::sleep(LIVE_INTERVAL).await;
+            ticks.tick().await;
+            sent.push(self.shop.webhook(first + sent.len()).await?);
         }
+        is_over.store(true, Ordering::Relaxed);
         let has_all = || {
             let arrivals = self.arrivals.lock().expect("no holder of this lock panics");
             sent.iter().all(|(id, _)| arrivals.live.contains_key(id))
         };
         self.wait_for("a live event", has_all).await?;
+        let echo = echoes.join_next().await.context("an echo")???;
         let arrivals = self.arrivals.lock().expect("no holder of this lock panics");
-        let latency = |(id, at): &(String, Instant)| {
-            arrivals.live.get(id).map_or(0.0, |then| then.saturating_duration_since(*at).as_secs_f64() * 1e3)
+        let live = sent.iter().filter_map(|(id, at)| Some((*at, *arrivals.live.get(id)?)));
+        Ok(Stretch::of(&self.machine, &live.collect::<Vec<_>>(), &echo))
+    }
+
+    async fn alone(&self, first: usize) -> Result<Stretch> {
+        self.live(first, async |sent| Ok(sent < ALONE)).await
+    }
+
+    /// Replays `events` that are in this span, with live traffic beside; fails if one of them is missing.
+    async fn beside(&self, span: &Value, events: usize, kills: &[u64], first: usize) -> Result<Stretch> {
+        let replay = self.shop.call(Method::POST, "/v1/replays", Some(span.clone())).await?;
+        let id = replay["id"].as_str().context("an id")?.to_owned();
+        let path = format!("/v1/replays/{id}");
+        for milliseconds in kills {
+            // To drop a sweep between two of its steps is what a kill does.
+            let sweep = sweeper::handle(&self.shop.stack.sweeper);
+            let _ = tokio::time::timeout(Duration::from_millis(*milliseconds), sweep).await;
+        }
+        // The stack's own sweeps come once a minute; this one stands for those that were killed.
+        sweeper::handle(&self.shop.stack.sweeper).await?;
+        let goes_on = async |sent| {
+            // Looked at now and then: each look is a request.
+            if sent % 20 != 0 {
+                return Ok(true);
+            }
+            let is_running = self.shop.call(Method::GET, &path, None).await?["status"] == "running";
+            Ok(sent < PATIENCE && (is_running || self.replayed(&id).0 < events))
         };
-        let mut latencies: Vec<f64> = sent.iter().map(latency).collect();
-        latencies.sort_unstable_by(f64::total_cmp);
-        Ok(latencies)
+        let beside = self.live(first, goes_on).await?;
+        let done = self.shop.call(Method::GET, &path, None).await?;
+        let (arrived, twice) = self.replayed(&id);
+        ensure!(done["status"] == "succeeded" && arrived == events, "{arrived} of {events} arrived: {done}");
+        let (rate, kills) = (&done["rate_per_minute"], kills.len());
+        println!(
+            "{arrived} of {events} replayed, {rate} a minute; {twice} came more than once after {kills} kills"
+        );
+        Ok(beside)
     }
 }
 
-async fn call(stack: &Stack, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::AUTHORIZATION, format!("Bearer {ADMIN_KEY}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))?;
-    let answer = stack.router().oneshot(request).await?;
-    let status = answer.status();
-    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await?;
-    ensure!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&body));
-    Ok(serde_json::from_slice(&body)?)
-}
-
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(0.0)
-}
-
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<()> {
     let mut given = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
     let (events, rate) = (given.next().unwrap_or(EVENTS), given.next().unwrap_or(RATE_PER_MINUTE));
     let arrivals = Shared::default();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let url = format!("http://{}/hook", listener.local_addr()?);
-    let router = Router::new().route("/hook", post(receive)).with_state(Arc::clone(&arrivals));
+    let receiver = listener.local_addr()?;
+    let url = format!("http://{receiver}/hook");
+    let router = Router::new().route("/hook", post(receive)).route("/echo", get(async || ()));
+    let router = router.with_state(Arc::clone(&arrivals));
     let mut server = JoinSet::new();
     server.spawn(async move {
         let _ = axum::serve(listener, router).await;
     });
 
-    let options = Options::for_tests(SecretText::new(ADMIN_KEY), Clock::system());
-    let stack = Arc::new(Stack::open(options).await?);
-    let stripe = Stripe::new([1; 16]);
-    let source = json!({ "provider": "stripe", "name": "shop", "secrets": [stripe.secret()] });
-    let source = call(&stack, Method::POST, "/v1/sources", Some(source)).await?;
-    let endpoint = call(&stack, Method::POST, "/v1/endpoints", Some(json!({ "url": url }))).await?;
-    let text = |value: &Value| value.as_str().map(str::to_owned).context("an id");
-    let (source, endpoint) = (text(&source["id"])?, text(&endpoint["id"])?);
-    let running = stack.start(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
-    let bench = Bench { stack, stripe, source, endpoint, arrivals };
+    let mut options = options();
+    options.config_max_age = Options::DEPLOYED_MAX_AGE;
+    let shop = Shop::open(Arc::new(Stack::open(options).await?)).await?;
+    let endpoint = shop.call(Method::POST, "/v1/endpoints", Some(json!({ "url": url }))).await?;
+    let endpoint = endpoint["id"].as_str().context("an id")?.to_owned();
+    let running = shop.stack.start(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
+    let bench = Bench { shop, receiver, endpoint, arrivals, machine: Machine::watch() };
     let outcome = run(&bench, events, rate).await;
     running.stop().await;
     outcome
 }
 
 async fn run(bench: &Bench, events: usize, rate: usize) -> Result<()> {
-    let since = bench.stack.clock.now();
+    let at_default_pace = AT_DEFAULT_PACE.min(events / 2);
     let started = Instant::now();
-    for number in 0..events {
-        bench.webhook(number).await?;
+    let since = bench.shop.stack.clock.now();
+    for number in 0..at_default_pace {
+        bench.shop.webhook(number).await?;
+    }
+    // Times are kept to the millisecond.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let middle = bench.shop.stack.clock.now();
+    for number in at_default_pace..events {
+        bench.shop.webhook(number).await?;
     }
     bench.wait_for("an event", || bench.arrived() == events).await?;
     println!("{events} events recorded and delivered in {:.0} s", started.elapsed().as_secs_f64());
-    let until = bench.stack.clock.now();
+    let until = bench.shop.stack.clock.now();
 
-    let alone = bench.live(events, async |sent| Ok(sent < BASELINE)).await?;
-    let range = json!({
-        "endpoint": bench.endpoint, "since": since.to_string(), "until": until.to_string(),
-        "rate_per_minute": rate,
-    });
-    let replay = bench.call(Method::POST, "/v1/replays", Some(range.clone())).await?;
-    let id = replay["id"].as_str().context("an id")?.to_owned();
-    let path = format!("/v1/replays/{id}");
-    for milliseconds in KILLED_AFTER_MS {
-        // To drop a sweep between two of its steps is what a kill does.
-        let sweep = sweeper::handle(&bench.stack.sweeper);
-        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), sweep).await;
-    }
-    let beside = bench
-        .live(events + BASELINE, async |sent| {
-            // The stack's own sweeps come once a minute; this one stands for those that were killed.
-            if sent == 1 {
-                sweeper::handle(&bench.stack.sweeper).await?;
-            }
-            let status = bench.call(Method::GET, &path, None).await?["status"].clone();
-            Ok(status == "running" || bench.replayed(&id).0 < events && sent < 20_000)
-        })
-        .await?;
-    let done = bench.call(Method::GET, &path, None).await?;
-    let (arrived, twice) = bench.replayed(&id);
-    ensure!(done["status"] == "succeeded" && arrived == events, "{arrived} of {events} arrived: {done}");
-    println!(
-        "replay: {arrived} of {events} arrived, {twice} more than once after {} kills",
-        KILLED_AFTER_MS.len()
-    );
-    for (name, latencies) in [("live alone", &alone), ("live beside the replay", &beside)] {
-        let (p50, p99) = (percentile(latencies, 50), percentile(latencies, 99));
-        println!("{name:<24} {:>6} events   p50 {p50:>8.1} ms   p99 {p99:>8.1} ms", latencies.len());
-    }
-    println!("ratio of p99: {:.2}", percentile(&beside, 99) / percentile(&alone, 99));
+    let span = |since, until| json!({ "endpoint": bench.endpoint, "since": since, "until": until });
+    let (slow, mut fast) = (span(since, middle), span(middle, until));
+    fast["rate_per_minute"] = json!(rate);
+    let number = |part: usize| events + part * PATIENCE;
+    let before = bench.alone(number(0)).await?;
+    let at_pace = bench.beside(&slow, at_default_pace, &[], number(1)).await?;
+    let between = bench.alone(number(2)).await?;
+    let faster = bench.beside(&fast, events - at_default_pace, &KILLED_AFTER_MS, number(3)).await?;
+    let after = bench.alone(number(4)).await?;
 
-    cancel(bench, range).await
+    for (name, stretch) in
+        [("live alone", &before), ("alone, in between", &between), ("alone, after", &after)]
+    {
+        stretch.print(name);
+    }
+    let alone = before.join(between).join(after);
+    for (name, beside) in [("at the default pace", &at_pace), (&*format!("at {rate} a minute"), &faster)] {
+        beside.print(name);
+        let ((live, echo), (live_alone, echo_alone)) = (beside.p99(), alone.p99());
+        println!("ratio of p99 {name}: live {:.2}, echo {:.2}", live / live_alone, echo / echo_alone);
+    }
+    cancel(bench, slow).await
 }
 
 /// In its first minute.
-async fn cancel(bench: &Bench, range: Value) -> Result<()> {
-    let mut range = range;
-    range["rate_per_minute"] = json!(600);
-    let replay = bench.call(Method::POST, "/v1/replays", Some(range)).await?;
+async fn cancel(bench: &Bench, span: Value) -> Result<()> {
+    let replay = bench.shop.call(Method::POST, "/v1/replays", Some(span)).await?;
     let id = replay["id"].as_str().context("an id")?.to_owned();
-    sweeper::handle(&bench.stack.sweeper).await?;
-    let canceled = bench.call(Method::POST, &format!("/v1/replays/{id}/cancel"), None).await?;
+    sweeper::handle(&bench.shop.stack.sweeper).await?;
+    let canceled = bench.shop.call(Method::POST, &format!("/v1/replays/{id}/cancel"), None).await?;
     let sent = canceled["sent"].as_u64().and_then(|sent| usize::try_from(sent).ok()).context("a number")?;
     bench.wait_for("what was queued", || bench.replayed(&id).0 >= sent).await?;
     tokio::time::sleep(Duration::from_secs(65)).await;

@@ -2,6 +2,12 @@
 
 #![recursion_limit = "256"] // one large `json!`
 
+mod machine;
+mod shop;
+
+pub use machine::Machine;
+pub use shop::{Shop, options, percentile};
+
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -15,6 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use platform::{Aws, AwsEndpoints};
 
 pub use embedded::Embedded;
 
@@ -31,7 +32,7 @@ pub struct KnownDifference {
     pub reason: &'static str,
 }
 
-/// Where to reach SQS, DynamoDB and KMS.
+/// Where to reach SQS, DynamoDB, EventBridge and KMS.
 #[derive(Debug, Clone)]
 pub struct Engine {
     /// Shown with each check.
@@ -40,6 +41,8 @@ pub struct Engine {
     pub sqs_url: String,
     /// DynamoDB endpoint.
     pub dynamodb_url: String,
+    /// EventBridge endpoint.
+    pub eventbridge_url: String,
     /// KMS endpoint, of an engine that has one.
     pub kms_url: Option<String>,
     /// The checks not to run, each with its reason.
@@ -56,6 +59,7 @@ impl Engine {
             name: "ministack",
             sqs_url: url.clone(),
             dynamodb_url: url.clone(),
+            eventbridge_url: url.clone(),
             kms_url: Some(url),
             known_differences: MINISTACK_DIFFERENCES,
         })
@@ -91,6 +95,26 @@ const MINISTACK_DIFFERENCES: &[KnownDifference] = &[
         reason: "it stores any attribute",
     },
     KnownDifference {
+        check: "sqs::a_fifo_queue_has_a_name_of_its_own",
+        reason: "it takes `.fifo` for the name of a standard queue",
+    },
+    KnownDifference {
+        check: "sqs::a_deduplication_id_is_not_for_a_standard_queue",
+        reason: "it ignores the id",
+    },
+    KnownDifference {
+        check: "eventbridge::an_entry_fails_alone_if_its_detail_is_no_object",
+        reason: "it takes any text for a detail",
+    },
+    KnownDifference {
+        check: "eventbridge::an_entry_fails_alone_if_something_is_missing",
+        reason: "it takes entries without source, type or detail",
+    },
+    KnownDifference {
+        check: "eventbridge::a_request_has_at_most_one_mebibyte",
+        reason: "it takes entries of any size",
+    },
+    KnownDifference {
         check: "dynamodb::a_batch_get_tells_its_capacity",
         reason: "it leaves ConsumedCapacity out of the answer to BatchGetItem",
     },
@@ -102,6 +126,10 @@ pub struct Clients {
     pub sqs: aws_sdk_sqs::Client,
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
+    /// EventBridge.
+    pub eventbridge: aws_sdk_eventbridge::Client,
+    /// For what builds its own clients.
+    pub aws: Aws,
     /// KMS, where the engine has it.
     pub kms: Option<aws_sdk_kms::Client>,
     /// For the check's queues and tables.
@@ -137,6 +165,11 @@ impl Clients {
                 .http_client(http.clone())
                 .build()
         });
+        let aws = Aws::local(AwsEndpoints {
+            sqs: Some(engine.sqs_url.clone()),
+            eventbridge: Some(engine.eventbridge_url.clone()),
+            ..AwsEndpoints::default()
+        });
         let dynamodb = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
@@ -147,6 +180,8 @@ impl Clients {
         Self {
             sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            eventbridge: aws.clone().without_retries().eventbridge(),
+            aws,
             kms: kms.map(aws_sdk_kms::Client::from_conf),
             name: unique_name(),
         }

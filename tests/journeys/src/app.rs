@@ -93,7 +93,7 @@ impl App {
     /// call keeps the stack's.
     pub fn deliver_through(&mut self, client: Client) -> Result<()> {
         let stack = Arc::get_mut(&mut self.stack).context("the stack is at work")?;
-        stack.dispatcher.client = client;
+        stack.dispatcher.sender = stack.dispatcher.sender.clone().with_client(client);
         Ok(())
     }
 

@@ -4,11 +4,15 @@
 //! and the HTTP connector of the AWS SDK, which can fail a call before or after its effect.
 
 mod app;
+mod busy;
 mod faults;
+mod queue;
 mod receiver;
 mod refusal;
 
 pub use app::{ADMIN_KEY, Answer, App, HOST, TestClock};
+pub use busy::BusyReceiver;
 pub use faults::{Crash, Faults, Side};
+pub use queue::{ClientQueue, QueueMessage, create_bus};
 pub use receiver::{Receipt, Receiver};
 pub use refusal::{Refusal, Sent};

@@ -6,6 +6,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use axum::response::Response;
+use destinations::Sender;
 use intake::{Counters, Intake};
 use jiff::{SignedDuration, Timestamp};
 use local::{Options, Stack};
@@ -31,11 +32,13 @@ pub fn operations() -> Vec<http::Operation> {
     let vault = Vault::key_file(key.expose(), entropy.clone()).expect("a new key file is valid");
     let mut operations =
         payments_api::operations(&payments_api::Deps::new(store.clone(), "", clock.clone(), entropy.clone()));
+    let client = Client::new(EgressPolicy::strict(), relay::Limits::default());
+    let sender = Sender::new(client, &aws, "", clock.clone()).expect("no queue is named");
     operations.extend(endpoints_api::operations(&endpoints_api::Deps::new(
         store.clone(),
         queue.clone(),
         vault.clone(),
-        EgressPolicy::strict(),
+        sender,
         "",
         clock.clone(),
         entropy.clone(),

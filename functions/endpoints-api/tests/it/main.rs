@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod endpoints;
+mod poll;
 mod replays;
 mod secrets;
 mod settings;

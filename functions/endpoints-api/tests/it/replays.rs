@@ -21,7 +21,7 @@ async fn failed_events(api: &Api, source: &TestSource, count: usize) {
 async fn forget_failures(api: &Api) {
     for endpoint in api.all("/v1/endpoints", 100).await {
         let id = endpoint["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
-        api.stack.store.clear_health(&id, None).await.expect("the table answers");
+        api.stack.store.forget_standing(&id).await.expect("the table answers");
     }
 }
 

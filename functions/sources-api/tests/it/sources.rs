@@ -223,3 +223,44 @@ async fn a_source_that_can_verify_nothing_without_a_credential_is_refused_until_
     let both = json!({"settings": paypal("api"), "api_credential": "client:secret"});
     api.put(&path, &both).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_source_says_after_how_many_hours_of_silence_it_is_told_of() {
+    let api = Api::start().await;
+    let body = |hours: Value| json!({"provider": "stripe", "secrets": [SECRET], "silent_after_hours": hours});
+    for hours in [1, 720] {
+        let created = api.post("/v1/sources", &body(json!(hours))).await;
+        assert_eq!(created.expect(201)["silent_after_hours"], hours);
+        let path = format!("/v1/sources/{}", created.id());
+        assert_eq!(api.get(&path).await["silent_after_hours"], hours);
+        let replaced = api.put(&path, &json!({"name": "quiet"})).await;
+        assert_eq!(replaced.expect(200)["silent_after_hours"], Value::Null, "left out, it gets its default");
+    }
+    for hours in [json!(0), json!(721)] {
+        let refused = api.post("/v1/sources", &body(hours)).await;
+        assert_eq!(refused.expect_problem(400, "invalid_field").places(), ["/silent_after_hours"]);
+    }
+    for hours in [json!(-1), json!(1.5), json!("24"), json!(100_000)] {
+        api.post("/v1/sources", &body(hours)).await.expect_problem(400, "invalid_field");
+    }
+}
+
+#[tokio::test]
+async fn a_source_shows_when_its_last_event_came_and_its_tag_follows() {
+    let api = Api::start().await;
+    let source = api.new_source().await;
+    let path = format!("/v1/sources/{}", source.id);
+    let silent = api.get(&path).await;
+    assert_eq!(silent.expect(200)["last_event_at"], Value::Null);
+    let at = api.stack.clock.now();
+    api.stack.store.note_event(&source.id.parse().expect("an id"), at).await.expect("noted");
+    let heard = api.get(&path).await;
+    assert_eq!(heard.expect(200)["last_event_at"], domain::format_time(at));
+    assert_ne!(heard.etag(), silent.etag());
+    assert_eq!(api.get("/v1/sources").await["data"][0], heard.json);
+    api.send(Call::new("GET", &path).header("if-none-match", heard.etag())).await.expect(304);
+    api.send(Call::new("GET", &path).header("if-none-match", silent.etag())).await.expect(200);
+    let write = Call::new("PUT", &path).header("if-match", heard.etag()).json(&json!({"name": "heard"}));
+    let written = api.send(write).await;
+    assert_eq!(written.expect(200)["last_event_at"], heard["last_event_at"]);
+}

@@ -7,10 +7,11 @@ use md5::{Digest, Md5};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::error::{Code, Error};
+use super::fifo;
 use super::message::{Attributes, Draft, TRACE_HEADER};
 use super::queue::{self, Settings};
 
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// `messages.receives` counts receives from the queue where the message is now. A message that is not
 /// visible is in flight if it was received, else delayed. `AUTOINCREMENT` because receipt handles and
@@ -40,6 +41,19 @@ const SCHEMA: &str = "
     CREATE INDEX messages_by_receives ON messages (queue, receives, visible_ms);
     CREATE INDEX messages_by_age ON messages (queue, sent_ms);
     PRAGMA user_version = 1;
+";
+
+/// What FIFO queues need. A deduplication id is remembered longer than its message.
+const SCHEMA_2: &str = "
+    ALTER TABLE messages ADD COLUMN deduplication TEXT;
+    CREATE TABLE deduplications (
+        queue INTEGER NOT NULL REFERENCES queues (id) ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        sent_ms INTEGER NOT NULL,
+        PRIMARY KEY (queue, id)
+    ) STRICT;
+    PRAGMA user_version = 2;
 ";
 
 /// The tenants with something to receive, those with the fewest messages in flight first: a tenant that
@@ -92,6 +106,8 @@ pub(super) struct Received {
     pub(super) attributes: Attributes,
     pub(super) trace: Option<String>,
     pub(super) group: Option<String>,
+    /// Of a FIFO queue alone.
+    pub(super) deduplication: Option<String>,
     pub(super) source_arn: Option<String>,
     pub(super) sent_ms: i64,
     pub(super) first_received_ms: i64,
@@ -102,7 +118,8 @@ pub(super) fn prepare(db: &Connection) -> Result<(), Error> {
     db.set_prepared_statement_cache_capacity(32);
     db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
     match db.query_row("PRAGMA user_version", (), |row| row.get(0))? {
-        0 => Ok(db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} COMMIT;"))?),
+        0 => Ok(db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} {SCHEMA_2} COMMIT;"))?),
+        1 => Ok(db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA_2} COMMIT;"))?),
         SCHEMA_VERSION => Ok(()),
         found => Err(Error::Schema { found, known: SCHEMA_VERSION }),
     }
@@ -114,7 +131,7 @@ pub(super) fn create_queue(
     name: &str,
     attributes: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    queue::check_name(name)?;
+    queue::check_name(name, Settings::parse(attributes)?.is_fifo)?;
     if let Some(existing) = load_queue(tx, name)? {
         let defaults = existing.settings.answer();
         let differs = attributes.iter().find(|&(key, value)| {
@@ -244,11 +261,18 @@ pub(super) fn release_in_flight(tx: &Transaction<'_>, now_ms: i64) -> Result<usi
 /// Stores a checked message and returns its id.
 pub(super) fn send(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, draft: &Draft) -> Result<String, Error> {
     draft.check(queue.settings.max_bytes)?;
+    let deduplication = fifo::deduplication_id(queue, draft)?;
+    if let Some(id) = &deduplication
+        && let Some((seq, sent_ms)) = fifo::earlier(tx, now_ms, queue.id, id)?
+    {
+        return Ok(message_id(seq, sent_ms));
+    }
     let delay_s = draft.delay_seconds.unwrap_or(queue.settings.delay_s);
     let trace = draft.message_system_attributes.get(TRACE_HEADER);
     tx.prepare_cached(
-        "INSERT INTO messages (queue, tenant, body, attributes, trace, sent_ms, visible_ms, receives)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+        "INSERT INTO messages
+             (queue, tenant, body, attributes, trace, sent_ms, visible_ms, deduplication, receives)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
     )?
     .execute(params![
         queue.id,
@@ -258,8 +282,13 @@ pub(super) fn send(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, draft: &Dra
         trace.and_then(|attribute| attribute.string_value.as_deref()),
         now_ms,
         now_ms + delay_s * 1000,
+        deduplication,
     ])?;
-    Ok(message_id(tx.last_insert_rowid(), now_ms))
+    let seq = tx.last_insert_rowid();
+    if let Some(id) = &deduplication {
+        fifo::remember(tx, now_ms, queue.id, id, seq)?;
+    }
+    Ok(message_id(seq, now_ms))
 }
 
 /// Takes up to `max` visible messages and hides them for `visibility_s`. The second value tells whether
@@ -277,7 +306,7 @@ pub(super) fn receive(
         "UPDATE messages SET receives = receives + 1, visible_ms = ?2,
                 first_received_ms = COALESCE(first_received_ms, ?3)
          WHERE seq = ?1
-         RETURNING seq, body, attributes, trace, tenant, source_arn, sent_ms, first_received_ms, receives",
+         RETURNING seq, body, attributes, trace, tenant, deduplication, source_arn, sent_ms, first_received_ms, receives",
     )?;
     let mut received = Vec::new();
     for seq in choose(tx, now_ms, queue, max)? {
@@ -301,6 +330,7 @@ fn read_message(row: &Row<'_>, queue: &Queue) -> rusqlite::Result<Received> {
         attributes: Attributes::new(),
         trace: row.get("trace")?,
         group: Some(tenant).filter(|group| !group.is_empty()),
+        deduplication: row.get("deduplication")?,
         source_arn: row.get("source_arn")?,
         sent_ms,
         first_received_ms: row.get("first_received_ms")?,
@@ -311,6 +341,9 @@ fn read_message(row: &Row<'_>, queue: &Queue) -> rusqlite::Result<Received> {
 /// The messages to hand out: one at a time from the tenant with the fewest in flight, counting those that
 /// were just chosen, and within a tenant in the order in which they became visible.
 fn choose(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, max: usize) -> Result<Vec<i64>, Error> {
+    if queue.settings.is_fifo {
+        return fifo::choose(tx, now_ms, queue.id, max);
+    }
     // At most `max` tenants get a turn, so the others need not be looked at.
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
     let mut tenants = tx.prepare_cached(TENANTS)?;

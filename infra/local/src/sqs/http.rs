@@ -419,6 +419,7 @@ fn present(message: Received, request: &Receive) -> Value {
         ("ApproximateFirstReceiveTimestamp", message.first_received_ms.to_string()),
     ]);
     system.extend(message.group.map(|group| ("MessageGroupId", group)));
+    system.extend(message.deduplication.map(|id| ("MessageDeduplicationId", id)));
     system.extend(message.trace.map(|trace| (message::TRACE_HEADER, trace)));
     system.extend(message.source_arn.map(|arn| ("DeadLetterQueueSourceArn", arn)));
     system.retain(|name, _| wanted.iter().any(|want| want == "All" || want == name));

@@ -58,7 +58,7 @@ pub(super) struct Draft {
     #[serde(default)]
     pub(super) message_system_attributes: Attributes,
     pub(super) message_group_id: Option<String>,
-    message_deduplication_id: Option<String>,
+    pub(super) message_deduplication_id: Option<String>,
 }
 
 impl Draft {
@@ -89,16 +89,10 @@ impl Draft {
             Error::unless_in("DelaySeconds", delay_s, 0..=900)?;
         }
         if let Some(group) = &self.message_group_id {
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte.is_ascii_punctuation();
-            if !(1..=128).contains(&group.len()) || !group.bytes().all(allowed) {
-                let reason = "MessageGroupId can only include alphanumeric and punctuation characters. \
-                              1 to 128 in length";
-                return Err(Error::invalid("MessageGroupId", group, reason));
-            }
+            check_id("MessageGroupId", group)?;
         }
         if let Some(id) = &self.message_deduplication_id {
-            let reason = "The request includes a parameter that is not valid for this queue type";
-            return Err(Error::invalid("MessageDeduplicationId", id, reason));
+            check_id("MessageDeduplicationId", id)?;
         }
         if self.message_attributes.len() > 10 {
             let count = self.message_attributes.len().to_string();
@@ -169,6 +163,16 @@ impl Attribute {
             _ => Err(refuse("The type must start with String, Number or Binary")),
         }
     }
+}
+
+fn check_id(parameter: &str, id: &str) -> Result<(), Error> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte.is_ascii_punctuation();
+    if (1..=128).contains(&id.len()) && id.bytes().all(allowed) {
+        return Ok(());
+    }
+    let reason =
+        format!("{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length");
+    Err(Error::invalid(parameter, id, &reason))
 }
 
 /// The characters of XML 1.0, which SQS accepts: <https://www.w3.org/TR/REC-xml/#charsets>.

@@ -9,7 +9,8 @@
 //!   handle *might* not delete; the strict reading is the one that finds bugs.
 //! - Time comes from one clock, so a test can move through visibility timeouts, delays and retention at will.
 //!
-//! Standard queues only. Left out because nothing here uses it: FIFO queues, tags, permissions, message move
+//! FIFO queues have groups in order and deduplication ids, no sequence numbers and no high throughput. Left out because
+//! nothing here uses it: tags, permissions, message move
 //! tasks, the 60 s pause between two purges, the 120,000 in-flight limit and the sampling of short polls.
 //! Requests are not authenticated: serve it on loopback only.
 //!
@@ -17,6 +18,7 @@
 
 mod engine;
 mod error;
+mod fifo;
 mod http;
 mod message;
 mod queue;

@@ -12,10 +12,13 @@ use super::error::{Code, Error};
 use super::message::MAX_BYTES;
 
 pub(super) const ACCOUNT: &str = "000000000000";
+const FIFO_SUFFIX: &str = ".fifo";
 const REGION: &str = "us-east-1";
 
 /// Attributes that are stored and answered, but change nothing here.
-const INERT: [&str; 5] = [
+const INERT: [&str; 7] = [
+    "DeduplicationScope",
+    "FifoThroughputLimit",
     "KmsDataKeyReusePeriodSeconds",
     "KmsMasterKeyId",
     "Policy",
@@ -37,6 +40,8 @@ pub(super) struct Settings {
     pub(super) wait_s: i64,
     pub(super) retention_s: i64,
     pub(super) max_bytes: i64,
+    pub(super) is_fifo: bool,
+    pub(super) is_deduplicated_by_content: bool,
     pub(super) redrive: Option<Redrive>,
 }
 
@@ -58,6 +63,8 @@ impl Settings {
             wait_s: 0,
             retention_s: 345_600,
             max_bytes: MAX_BYTES,
+            is_fifo: false,
+            is_deduplicated_by_content: false,
             redrive: None,
         };
         for (name, value) in attributes {
@@ -71,6 +78,8 @@ impl Settings {
                 "ReceiveMessageWaitTimeSeconds" => settings.wait_s = number(0..=20)?,
                 "MessageRetentionPeriod" => settings.retention_s = number(60..=1_209_600)?,
                 "MaximumMessageSize" => settings.max_bytes = number(1024..=MAX_BYTES)?,
+                "FifoQueue" => settings.is_fifo = flag(name, value)?,
+                "ContentBasedDeduplication" => settings.is_deduplicated_by_content = flag(name, value)?,
                 "RedrivePolicy" => settings.redrive = Some(Redrive::parse(value)?),
                 inert if INERT.contains(&inert) => {}
                 unknown => {
@@ -127,17 +136,25 @@ impl Redrive {
     }
 }
 
-/// Checks a new queue's name.
-pub(super) fn check_name(name: &str) -> Result<(), Error> {
-    if name.ends_with(".fifo") {
-        return Err(Error::refused(Code::UnsupportedOperation, "FIFO queues are not supported locally."));
+/// Checks a new queue's name, which a FIFO queue's is by its end.
+pub(super) fn check_name(name: &str, is_fifo: bool) -> Result<(), Error> {
+    let plain = name.strip_suffix(FIFO_SUFFIX).filter(|_| is_fifo);
+    if is_fifo && plain.is_none() {
+        let reason = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must \
+                      end with .fifo suffix and be 1 to 80 in length";
+        return Err(Error::invalid("QueueName", name, reason));
     }
+    let plain = plain.unwrap_or(name);
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if (1..=80).contains(&name.len()) && name.bytes().all(allowed) {
+    if !plain.is_empty() && name.len() <= 80 && plain.bytes().all(allowed) {
         return Ok(());
     }
     let reason = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
     Err(Error::invalid("QueueName", name, reason))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, Error> {
+    value.parse().map_err(|_| bad_value(name, value))
 }
 
 fn bad_value(name: &str, value: &str) -> Error {

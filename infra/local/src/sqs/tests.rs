@@ -322,6 +322,23 @@ fn a_database_of_a_newer_version_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("queues.db");
     drop(Sqs::open(Some(&path)).unwrap());
-    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
-    assert!(matches!(Sqs::open(Some(&path)), Err(Error::Schema { found: 2, known: 1 })));
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    assert!(matches!(Sqs::open(Some(&path)), Err(Error::Schema { found: 3, known: 2 })));
+}
+
+#[test]
+fn a_database_from_before_fifo_queues_is_brought_up_to_date_with_its_messages() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("queues.db");
+    let sqs = Sqs::open(Some(&path)).unwrap();
+    sqs.create_queue("orders", &[]).unwrap();
+    drop(sqs);
+    let before =
+        "DROP TABLE deduplications; ALTER TABLE messages DROP COLUMN deduplication; PRAGMA user_version = 1;
+                  INSERT INTO messages (queue, tenant, body, attributes, sent_ms, visible_ms, receives)
+                      SELECT id, '', 'kept', '{}', 9000000000000, 0, 0 FROM queues;";
+    rusqlite::Connection::open(&path).unwrap().execute_batch(before).unwrap();
+    let sqs = Sqs::open(Some(&path)).unwrap();
+    assert_eq!(sqs.depth("orders").unwrap().visible, 1);
+    sqs.create_queue("orders.fifo", &[("FifoQueue", "true")]).unwrap();
 }

@@ -53,6 +53,11 @@ impl Client {
         self.call("POST", &format!("/webhooks/{source}"), &webhook.headers, &webhook.body)
     }
 
+    /// Calls an engine's action, as an AWS SDK does.
+    pub(crate) fn action(&self, target: &str, body: &Value) -> Answer {
+        self.call("POST", "/", &[("x-amz-target", target.to_owned())], &body.to_string())
+    }
+
     fn authorization(&self) -> (&'static str, String) {
         ("authorization", format!("Bearer {}", self.key))
     }

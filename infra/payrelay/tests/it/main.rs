@@ -83,6 +83,32 @@ fn the_demo_runs_to_its_end_and_serves_until_it_is_ended() {
 }
 
 #[test]
+fn the_engines_say_where_they_are_so_that_queues_and_buses_can_be_made() {
+    let data = TempDir::new().unwrap();
+    let mut payrelay = Payrelay::start(&["--data-dir", data.path().to_str().unwrap()], None);
+    let key = payrelay.admin_key();
+    let [sqs, eventbridge] = payrelay.engines();
+    for (url, target, body) in [
+        (sqs, "AmazonSQS.CreateQueue", json!({ "QueueName": "orders" })),
+        (eventbridge, "AWSEvents.CreateEventBus", json!({ "Name": "payments" })),
+    ] {
+        let engine = Client::new(url.strip_prefix("http://").expect("the address is a URL"), "");
+        engine.action(target, &body).expect(200);
+    }
+    let client = payrelay.client(&key);
+    for endpoint in [
+        json!({ "type": "sqs", "arn": "arn:aws:sqs:us-east-1:000000000000:orders" }),
+        json!({ "type": "eventbridge", "arn": "arn:aws:events:us-east-1:000000000000:event-bus/payments" }),
+    ] {
+        let created = client.post("/v1/endpoints", &endpoint).expect(201);
+        let path = format!("/v1/endpoints/{}/test", created["id"].as_str().unwrap());
+        let test = client.post(&path, &json!({})).expect(200);
+        assert_eq!(test["attempt"]["outcome"], "succeeded", "{test}");
+    }
+    assert_eq!(payrelay.end("-INT").code, Some(0));
+}
+
+#[test]
 fn a_port_in_use_is_named_and_the_status_is_not_zero() {
     let data = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -27,6 +27,8 @@ pub(crate) struct Payrelay {
     lines: Receiver<String>,
     stderr: Option<JoinHandle<String>>,
     url: Option<String>,
+    engines: [String; 2],
+    is_demo: bool,
 }
 
 impl Payrelay {
@@ -42,7 +44,8 @@ impl Payrelay {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = lines(child.stdout.take().unwrap());
         let stderr = Some(all(child.stderr.take().unwrap()));
-        Self { child, lines, stderr, url: None }
+        let is_demo = arguments.contains(&"--demo");
+        Self { child, lines, stderr, url: None, engines: Default::default(), is_demo }
     }
 
     /// The next line of standard output.
@@ -64,7 +67,19 @@ impl Payrelay {
         if self.url.is_none() {
             let line = self.line();
             self.url = Some(line.strip_prefix("ready ").expect("`ready` comes next").to_owned());
+            if !self.is_demo {
+                self.engines = ["sqs ", "eventbridge "].map(|name| {
+                    let line = self.line();
+                    line.strip_prefix(name).expect("the engines come next").to_owned()
+                });
+            }
         }
+    }
+
+    /// Where SQS and EventBridge are.
+    pub(crate) fn engines(&mut self) -> [String; 2] {
+        self.await_ready();
+        self.engines.clone()
     }
 
     pub(crate) fn client(&mut self, key: &str) -> Client {

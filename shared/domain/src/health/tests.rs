@@ -67,3 +67,17 @@ fn probes_become_rarer_and_parked_deliveries_wait_longer_the_longer_it_lasts() {
     assert_eq!(minutes(48, 0.0), (15, 60));
     assert_eq!(minutes(48, 1.0), (15, 120));
 }
+
+#[test]
+fn an_endpoint_counts_as_slow_for_ten_minutes_and_a_slow_attempt_renews_it_in_their_second_half() {
+    let minutes = SignedDuration::from_mins;
+    let well = Standing::default();
+    assert!(!well.is_slow(now()));
+    assert_eq!(well.slow_from(now()), Some(now() + minutes(10)));
+    let slow = Standing { health: None, slow_until: Some(now() + minutes(10)) };
+    assert!(slow.is_slow(now()) && slow.is_slow(now() + minutes(9)));
+    assert!(!slow.is_slow(now() + minutes(10)), "it is over then");
+    assert_eq!(slow.slow_from(now() + minutes(5)), None);
+    let later = now() + minutes(6);
+    assert_eq!(slow.slow_from(later), Some(later + minutes(10)));
+}

@@ -65,16 +65,90 @@ fn a_notice_is_told_in_every_format_of_ours() {
     assert_eq!(json(BodyFormat::Thin)["data"], json!({ "event": event.id, "endpoint": endpoint(1) }));
 }
 
+fn source() -> SourceId {
+    SourceId::mint([7; 16])
+}
+
+fn silence(second: i64) -> Silence {
+    Silence { silent_since: at(second), silent_after_hours: 24 }
+}
+
+fn filling(requests: u64) -> Filling {
+    Filling { requests, bytes: 4_096, full: false }
+}
+
+#[test]
+fn a_silence_is_one_event_and_so_is_each_step_of_a_day_whatever_the_counts() {
+    let day = |day| Date::new(2026, 11, day).expect("a day");
+    let ids = |at, requests| {
+        [
+            Notice::silent(&source(), silence(0), at).id,
+            Notice::silent(&source(), silence(1), at).id,
+            Notice::growing(&source(), day(22), filling(requests), FillingStep::Ten, at).id,
+            Notice::growing(&source(), day(22), filling(requests), FillingStep::Hundred, at).id,
+            Notice::growing(&source(), day(23), filling(requests), FillingStep::Ten, at).id,
+        ]
+    };
+    assert_eq!(ids(at(1), 100), ids(at(2), 101));
+    assert_eq!(ids(at(1), 100).iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
+}
+
+#[test]
+fn a_notice_about_a_source_is_told_in_every_format_of_ours_and_names_its_source_as_other_events_do() {
+    let day = Date::new(2026, 11, 22).expect("a day");
+    let growing = Notice::growing(&source(), day, filling(12), FillingStep::Ten, at(3));
+    let body = |event: &Event, format: BodyFormat| format.body(event).expect("built");
+    let json = |event: &Event, format: BodyFormat| -> Value {
+        serde_json::from_str(&body(event, format)).expect("JSON")
+    };
+    let event = json(&growing, BodyFormat::Standard)["data"]["event"].clone();
+    let notice = json!({
+        "source": source(), "quarantine": { "day": "2026-11-22", "requests": 12, "bytes": 4096, "full": false },
+    });
+    assert_eq!((&event["notice"], &event["source"]), (&notice, &json!(source())));
+    assert_eq!(event.get("verified_by"), None);
+    let silent = Notice::silent(&source(), silence(0), at(3));
+    let notice =
+        json!({ "source": source(), "silent_since": "2027-01-15T08:00:00.000Z", "silent_after_hours": 24 });
+    assert_eq!(json(&silent, BodyFormat::Standard)["data"]["event"]["notice"], notice);
+    assert_eq!(json(&silent, BodyFormat::Cloudevents)["source"], format!("/v1/sources/{}", source()));
+    assert_eq!(json(&silent, BodyFormat::Thin)["data"], json!({ "event": silent.id, "source": source() }));
+    let xml = body(&silent, BodyFormat::StandardXml);
+    assert!(xml.contains("<silent_after_hours>24</silent_after_hours>"), "{xml}");
+    for event in [silent, growing] {
+        let stored = serde_json::to_value(&event).expect("plain data");
+        assert_eq!(serde_json::from_value::<Event>(stored).expect("as it was stored"), event);
+    }
+}
+
+#[test]
+fn a_notice_about_a_source_is_for_endpoints_of_that_source_and_not_of_another() {
+    let event = Notice::silent(&source(), silence(0), at(3));
+    let wants = |sources: Value| taker(1, "source.*", sources).wants(&Candidate::event(&event));
+    assert!(wants(json!([])) && wants(json!([source()])));
+    assert!(!wants(json!([SourceId::mint([8; 16])])));
+}
+
+#[test]
+fn a_notice_of_an_endpoint_is_read_as_it_was_written_before_sources_had_any() {
+    let stored =
+        json!({ "endpoint": endpoint(1), "failing_since": "2027-01-15T08:00:00.000Z", "percent": 50 });
+    let notice: Notice = serde_json::from_value(stored).expect("a notice");
+    assert_eq!(Some(notice), Notice::failing(&endpoint(1), &health(), Some(50), at(3)).notice);
+}
+
+fn taker(number: u8, types: &str, sources: Value) -> Endpoint {
+    serde_json::from_value(json!({
+        "id": endpoint(number), "destination": {"type": "http", "url": "https://shop.example/"}, "name": "",
+        "event_types": [types], "sources": sources, "format": "standard", "status": "active", "secrets": [],
+        "created_at": at(0), "updated_at": at(0),
+    }))
+    .expect("an endpoint")
+}
+
 #[test]
 fn a_notice_is_for_every_endpoint_that_wants_it_but_the_one_that_it_is_about() {
-    let taker = |number: u8, sources: Value| -> Endpoint {
-        serde_json::from_value(json!({
-            "id": endpoint(number), "destination": {"type": "http", "url": "https://shop.example/"}, "name": "", "event_types": ["endpoint.*"],
-            "sources": sources, "format": "standard", "status": "active", "secrets": [],
-            "created_at": at(0), "updated_at": at(0),
-        }))
-        .expect("an endpoint")
-    };
+    let taker = |number, sources| taker(number, "endpoint.*", sources);
     let event = Notice::recovered(&endpoint(1), &health(), at(3));
     let candidate = Candidate::event(&event);
     assert!(taker(2, json!([])).wants(&candidate));

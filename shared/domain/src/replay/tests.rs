@@ -97,6 +97,10 @@ fn failed_are_those_that_have_not_succeeded_and_were_meant_for_the_endpoint() {
         assert_eq!(failed.takes(&event, Some(&delivery), at(1)), is_failed, "{status:?}");
         assert!(range().takes(&event, Some(&delivery), at(1)), "asked for whatever became of it");
     }
+    let fetched = delivery(&event, DeliveryStatus::Pending);
+    assert!(!failed.takes(&event, Some(&fetched), at(1)), "it waits for its client");
+    let parked = Delivery { next_attempt_at: Some(at(7200)), ..fetched };
+    assert!(failed.takes(&event, Some(&parked), at(1)), "it waits for its endpoint, up to two hours");
     assert!(!failed.takes(&event, None, at(3599)), "it is on its way");
     assert!(failed.takes(&event, None, at(3600)), "it got lost");
     let meant_for_another = Event { endpoints: Vec::new(), ..event };

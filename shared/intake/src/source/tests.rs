@@ -93,6 +93,7 @@ impl Fixture {
             secrets: Vec::new(),
             settings: Default::default(),
             api_credential: None,
+            silent_after_hours: None,
             created_at: at,
             updated_at: at,
         };

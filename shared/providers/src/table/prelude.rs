@@ -13,6 +13,20 @@ pub(super) use crate::scheme::{
     Want,
 };
 
+/// Of a provider that signs with a key of its own, which this release has.
+pub(super) const ENVIRONMENT: Setting = Setting {
+    name: "environment",
+    description: "Whose key signs. `custom`: the key of `public_key_pem`, should the provider replace its own.",
+    required: false,
+    values: SettingValues::OneOf(&["production", "sandbox", "custom"]),
+};
+pub(super) const CUSTOM_KEY: Setting = Setting {
+    name: "public_key_pem",
+    description: "The public key in PEM, for the environment `custom`.",
+    required: false,
+    values: SettingValues::PublicKeyPem,
+};
+
 /// What most providers want to hear: any 2xx, whose body they ignore.
 pub(super) const OK: Accepted = Accepted { status: 200, content_type: "text/plain; charset=utf-8", body: "" };
 

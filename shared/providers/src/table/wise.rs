@@ -49,18 +49,8 @@ pub(super) static WISE: Provider = Provider {
     }),
     accepted: OK,
     settings: &[
-        Setting {
-            name: "environment",
-            description: "Whose key signs. `custom`: the key of `public_key_pem`, should Wise replace its own.",
-            required: false,
-            values: SettingValues::OneOf(&["production", "sandbox", "custom"]),
-        },
-        Setting {
-            name: "public_key_pem",
-            description: "The public key in PEM, for the environment `custom`.",
-            required: false,
-            values: SettingValues::PublicKeyPem,
-        },
+        ENVIRONMENT,
+        CUSTOM_KEY,
         Setting {
             name: "profile_id",
             description: "Your profile's number: notifications of other customers, which the same key signs, are \

@@ -74,18 +74,8 @@ pub(super) static WOOVI: Provider = Provider {
             required: true,
             values: SettingValues::Text,
         },
-        Setting {
-            name: "environment",
-            description: "Whose key signs. `custom`: the key of `public_key_pem`, should Woovi replace its own.",
-            required: false,
-            values: SettingValues::OneOf(&["production", "sandbox", "custom"]),
-        },
-        Setting {
-            name: "public_key_pem",
-            description: "The public key in PEM, for the environment `custom`.",
-            required: false,
-            values: SettingValues::PublicKeyPem,
-        },
+        ENVIRONMENT,
+        CUSTOM_KEY,
     ],
     normalise: Normalise::Format(&Format {
         // Notifications have no id.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
 use queue::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply};
 use serde_json::Value;
+use std::time::Duration;
 
 const BODY: &str = r#"{ "id": "evt_1", "spaces":  "as they came" }"#;
 
@@ -100,6 +101,33 @@ fn a_delivery_message_carries_what_its_attempt_needs() {
         assert_eq!(DeliveryMessage::decode(&message.encode()).unwrap(), *message);
     }
     assert_eq!((early.delivery, early.created_at), (first.delivery, first.created_at));
+}
+
+#[test]
+fn messages_that_the_dispatcher_sends_to_itself_count_themselves() {
+    let endpoint = EndpointId::mint([3; 16]);
+    let first = DeliveryMessage::first(event_id(), endpoint, EventType::PaymentCaptured, at(), None);
+    assert!(!first.encode().contains("hops"), "what others send says nothing of it");
+    let third = first.clone().because_of(&first.clone().because_of(&first));
+    assert_eq!((third.hops, DeliveryMessage::decode(&third.encode()).unwrap()), (2, third.clone()));
+}
+
+#[test]
+fn a_message_of_a_replay_comes_in_its_own_group_and_says_what_is_left_of_its_delay() {
+    let endpoint = EndpointId::mint([3; 16]);
+    let first = DeliveryMessage::first(event_id(), endpoint.clone(), EventType::PaymentCaptured, at(), None);
+    let live = first.clone().after(Duration::from_secs(2));
+    assert_eq!(
+        (live.delay, live.group, live.body),
+        (Duration::from_secs(2), endpoint.to_string(), first.encode())
+    );
+    let replay = ReplayId::mint([4; 16]);
+    let replayed = first.for_replay(replay.clone()).after(Duration::from_millis(7_350));
+    assert_eq!((replayed.delay, replayed.group), (Duration::from_secs(7), format!("{endpoint}/{replay}")));
+    let read = DeliveryMessage::decode(&replayed.body).unwrap();
+    assert_eq!(read.offset_ms, 350);
+    // Sent on by the dispatcher, it has waited already.
+    assert_eq!(read.clone().because_of(&read).offset_ms, 0);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What Payrelay relies on in SQS, DynamoDB and KMS, and what its own crates make of them (`store`, `queue`, the
-//! vault), checked over every engine that stands in for AWS.
+//! What Payrelay relies on in SQS, DynamoDB, EventBridge and KMS, and what its own crates make of them (`store`,
+//! `queue`, `destinations`, the vault), checked over every engine that stands in for AWS.
 //!
 //! `cargo test -p contracts` checks the embedded engines. With `PAYRELAY_MINISTACK_URL` set, the same checks
 //! also run against that ministack.
@@ -8,16 +8,22 @@
 
 mod dynamodb;
 mod dynamodb_queries;
+mod eventbridge;
 mod sqs;
+mod sqs_fifo;
 mod sqs_limits;
 mod sqs_redelivery;
 
 mod queue_sending;
 mod samples;
+mod sending;
+mod store_activity;
 mod store_config;
 mod store_deliveries;
 mod store_events;
 mod store_health;
+mod store_limits;
+mod store_mailbox;
 mod store_payments;
 mod store_quarantine;
 mod store_replays;
@@ -70,16 +76,27 @@ fn main() -> ExitCode {
 }
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    let engines =
-        [sqs::CHECKS, sqs_limits::CHECKS, sqs_redelivery::CHECKS, dynamodb::CHECKS, dynamodb_queries::CHECKS];
+    let engines = [
+        sqs::CHECKS,
+        sqs_fifo::CHECKS,
+        sqs_limits::CHECKS,
+        sqs_redelivery::CHECKS,
+        dynamodb::CHECKS,
+        dynamodb_queries::CHECKS,
+        eventbridge::CHECKS,
+    ];
     let ours = [
         queue_sending::CHECKS,
+        sending::CHECKS,
+        store_activity::CHECKS,
         store_config::CHECKS,
         store_deliveries::CHECKS,
         store_events::CHECKS,
         store_payments::CHECKS,
         store_quarantine::CHECKS,
         store_health::CHECKS,
+        store_limits::CHECKS,
+        store_mailbox::CHECKS,
         store_replays::CHECKS,
         vault::CHECKS,
     ];

@@ -46,6 +46,7 @@ pub(crate) fn source(number: u64) -> Source {
         secrets: Vec::new(),
         settings: Settings::new(),
         api_credential: None,
+        silent_after_hours: None,
         created_at: at(0),
         updated_at: at(0),
     }

@@ -1,9 +1,10 @@
 //! Deliveries and the index of those that are due.
 
 use contracts::Clients;
-use domain::{Delivery, DeliveryId, DeliveryStatus, EventType};
+use domain::{Delivery, DeliveryId, DeliveryStatus, EventType, ReplayId};
+use futures::future::join_all;
 use jiff::Timestamp;
-use store::{DUE_SHARDS, Due, DueClaim, Store, StoreError};
+use store::{Asked, DUE_SHARDS, Due, DueClaim, Store, StoreError, Wait};
 
 use crate::samples::{at, endpoint_id, event, store};
 
@@ -15,6 +16,7 @@ crate::checks!["store":
     a_due_entry_is_moved_by_one_of_two,
     a_due_entry_of_a_delivery_that_is_done_is_gone,
     a_moved_entry_does_not_stand_in_the_way_of_the_next_write,
+    who_asked_for_an_attempt_is_read_with_the_delivery_until_it_is_written_again,
 ];
 
 /// Of the event `key` of the first payment, to one of two endpoints.
@@ -48,12 +50,12 @@ async fn a_delivery_is_written_at_the_revision_that_was_read_and_at_no_other(cli
     let store = store(&clients).await;
     let mut delivery = delivery("first", 1);
     assert_eq!(store.delivery(&delivery.id).await.unwrap(), None);
-    assert!(matches!(store.put_delivery(&delivery, 1, None).await, Err(StoreError::Conflict)));
-    assert_eq!(store.put_delivery(&delivery, 0, None).await.unwrap(), 1);
-    assert!(matches!(store.put_delivery(&delivery, 0, None).await, Err(StoreError::Conflict)));
+    assert!(matches!(store.put_delivery(&delivery, 1, Wait::Nothing).await, Err(StoreError::Conflict)));
+    assert_eq!(store.put_delivery(&delivery, 0, Wait::Nothing).await.unwrap(), 1);
+    assert!(matches!(store.put_delivery(&delivery, 0, Wait::Nothing).await, Err(StoreError::Conflict)));
     delivery.status = DeliveryStatus::Succeeded;
-    assert_eq!(store.put_delivery(&delivery, 1, None).await.unwrap(), 2);
-    assert!(matches!(store.put_delivery(&delivery, 1, None).await, Err(StoreError::Conflict)));
+    assert_eq!(store.put_delivery(&delivery, 1, Wait::Nothing).await.unwrap(), 2);
+    assert!(matches!(store.put_delivery(&delivery, 1, Wait::Nothing).await, Err(StoreError::Conflict)));
     let stored = store.delivery(&delivery.id).await.unwrap().unwrap();
     assert_eq!((stored.delivery, stored.revision), (delivery, 2));
 }
@@ -62,7 +64,7 @@ async fn deliveries_are_found_by_their_ids_and_unknown_ones_are_left_out(clients
     let store = store(&clients).await;
     let mut ids = Vec::new();
     for endpoint in 1..=2 {
-        store.put_delivery(&delivery("first", endpoint), 0, None).await.unwrap();
+        store.put_delivery(&delivery("first", endpoint), 0, Wait::Nothing).await.unwrap();
         ids.push(delivery("first", endpoint).id);
     }
     ids.push(delivery("third", 1).id);
@@ -75,7 +77,7 @@ async fn what_is_due_comes_oldest_first_and_not_before_its_time(clients: Clients
     for number in 0..20 {
         let delivery = delivery(&number.to_string(), 1);
         let due_at = at(number * 1000 % 7000);
-        store.put_delivery(&delivery, 0, Some(due_at)).await.unwrap();
+        store.put_delivery(&delivery, 0, Wait::Due(due_at)).await.unwrap();
         expected.push(Due { delivery: delivery.id, due_at });
     }
     let sorted = |mut due: Vec<Due>| {
@@ -97,20 +99,20 @@ async fn what_is_due_comes_oldest_first_and_not_before_its_time(clients: Clients
 async fn a_delivery_leaves_the_due_index_when_it_is_written_without_a_time(clients: Clients) {
     let store = store(&clients).await;
     let delivery = delivery("first", 1);
-    store.put_delivery(&delivery, 0, None).await.unwrap();
+    store.put_delivery(&delivery, 0, Wait::Nothing).await.unwrap();
     assert_eq!(due(&store, at(9000), 10).await, []);
-    store.put_delivery(&delivery, 1, Some(at(1000))).await.unwrap();
+    store.put_delivery(&delivery, 1, Wait::Due(at(1000))).await.unwrap();
     assert_eq!(due(&store, at(9000), 10).await, [Due { delivery: delivery.id.clone(), due_at: at(1000) }]);
-    store.put_delivery(&delivery, 2, Some(at(2000))).await.unwrap();
+    store.put_delivery(&delivery, 2, Wait::Due(at(2000))).await.unwrap();
     assert_eq!(due(&store, at(9000), 10).await, [Due { delivery: delivery.id.clone(), due_at: at(2000) }]);
-    store.put_delivery(&delivery, 3, None).await.unwrap();
+    store.put_delivery(&delivery, 3, Wait::Nothing).await.unwrap();
     assert_eq!(due(&store, at(9000), 10).await, []);
 }
 
 async fn a_due_entry_is_moved_by_one_of_two(clients: Clients) {
     let store = store(&clients).await;
     let delivery = delivery("first", 1);
-    store.put_delivery(&delivery, 0, Some(at(1000))).await.unwrap();
+    store.put_delivery(&delivery, 0, Wait::Due(at(1000))).await.unwrap();
     let seen = due(&store, at(1000), 10).await.remove(0);
     let (one, other) = tokio::join!(store.move_due(&seen, at(5000)), store.move_due(&seen, at(6000)));
     let claims = [one.unwrap(), other.unwrap()];
@@ -127,8 +129,8 @@ async fn a_due_entry_of_a_delivery_that_is_done_is_gone(clients: Clients) {
     let seen = Due { delivery: delivery.id.clone(), due_at: at(1000) };
     assert_eq!(store.move_due(&seen, at(5000)).await.unwrap(), DueClaim::Gone, "it was never stored");
     assert_eq!(store.delivery(&delivery.id).await.unwrap(), None, "moving makes no item");
-    store.put_delivery(&delivery, 0, Some(at(1000))).await.unwrap();
-    store.put_delivery(&delivery, 1, None).await.unwrap();
+    store.put_delivery(&delivery, 0, Wait::Due(at(1000))).await.unwrap();
+    store.put_delivery(&delivery, 1, Wait::Nothing).await.unwrap();
     assert_eq!(store.move_due(&seen, at(5000)).await.unwrap(), DueClaim::Gone);
     assert_eq!(due(&store, at(9000), 10).await, []);
 }
@@ -136,11 +138,30 @@ async fn a_due_entry_of_a_delivery_that_is_done_is_gone(clients: Clients) {
 async fn a_moved_entry_does_not_stand_in_the_way_of_the_next_write(clients: Clients) {
     let store = store(&clients).await;
     let delivery = delivery("first", 1);
-    store.put_delivery(&delivery, 0, Some(at(1000))).await.unwrap();
+    store.put_delivery(&delivery, 0, Wait::Due(at(1000))).await.unwrap();
     let read = store.delivery(&delivery.id).await.unwrap().unwrap();
     let seen = due(&store, at(1000), 10).await.remove(0);
     assert_eq!(store.move_due(&seen, at(5000)).await.unwrap(), DueClaim::Moved);
     assert_eq!(store.delivery(&delivery.id).await.unwrap().as_ref(), Some(&read));
-    store.put_delivery(&delivery, read.revision, None).await.unwrap();
+    store.put_delivery(&delivery, read.revision, Wait::Nothing).await.unwrap();
     assert_eq!(due(&store, at(9000), 10).await, []);
+}
+
+async fn who_asked_for_an_attempt_is_read_with_the_delivery_until_it_is_written_again(clients: Clients) {
+    let store = store(&clients).await;
+    let delivery = delivery("first", 1);
+    let read = async || store.delivery(&delivery.id).await.unwrap().expect("it is stored");
+    let replay = Asked::For(ReplayId::mint([7; 16]));
+    for (revision, asked) in (0..).zip([Asked::ByHand, replay]) {
+        store.put_delivery(&delivery, revision, Wait::DueAsked(at(1000), asked.clone())).await.unwrap();
+        let stored = read().await;
+        assert_eq!((stored.asked, stored.placed), (Some(asked), None));
+    }
+    let shard = (0..DUE_SHARDS).map(async |shard| store.due_deliveries(shard, at(1000), 10).await.unwrap());
+    let due: Vec<_> = join_all(shard).await.into_iter().flatten().collect();
+    assert_eq!(due.len(), 1);
+    store.move_due(&due[0], at(2000)).await.unwrap();
+    assert!(read().await.asked.is_some(), "it waits still");
+    store.put_delivery(&delivery, 2, Wait::Due(at(3000))).await.unwrap();
+    assert_eq!(read().await.asked, None);
 }

@@ -9,7 +9,6 @@ use simulators::Stripe;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -63,8 +62,7 @@ async fn each_way_of_failing_is_told_apart_in_the_record() -> Result<()> {
     let mut app = App::start().await?;
     let limits = Limits { connect_timeout: Duration::from_millis(300), ..Limits::default() };
     let policy = EgressPolicy::from_allow_list("127.0.0.1/32", true)?;
-    Arc::get_mut(&mut app.stack).context("nobody else has it")?.dispatcher.client =
-        Client::with_resolver(policy, limits, resolver());
+    app.deliver_through(Client::with_resolver(policy, limits, resolver()))?;
     let mut servers = Servers::default();
     let silent = servers
         .start(|stream| async move {

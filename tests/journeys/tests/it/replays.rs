@@ -1,17 +1,22 @@
 //! Events that are sent again.
 
-use crate::crashes::{crashes, told};
 use crate::stories::StripeStory;
 use anyhow::{Context, Result, ensure};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use jiff::SignedDuration;
-use journeys::{App, Crash, Receipt, Receiver};
+use journeys::{App, Receipt, Receiver};
 use serde_json::{Value, json};
 use simulators::Stripe;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// Payments are created, a second apart.
-async fn events(app: &App, source: &str, stripe: &Stripe, numbers: std::ops::Range<usize>) -> Result<()> {
+pub(crate) async fn events(
+    app: &App,
+    source: &str,
+    stripe: &Stripe,
+    numbers: std::ops::Range<usize>,
+) -> Result<()> {
     for number in numbers {
         let story = StripeStory { stripe, payment: &format!("pi_{number}"), now: app.clock.now() };
         let answer = app.webhook(source, &story.created()).await?;
@@ -32,7 +37,7 @@ async fn pass_minute(app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn replay(app: &App, body: Value) -> Result<String> {
+pub(crate) async fn replay(app: &App, body: Value) -> Result<String> {
     let replay = app.create("/v1/replays", body).await?;
     Ok(format!("/v1/replays/{}", replay["id"].as_str().context("a replay has an id")?))
 }
@@ -42,7 +47,7 @@ fn marker(receipt: &Receipt) -> Option<&str> {
 }
 
 /// How often each delivery arrived for a replay.
-fn replayed(receiver: &Receiver) -> BTreeMap<String, usize> {
+pub(crate) fn replayed(receiver: &Receiver) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for receipt in receiver.receipts().iter().filter(|receipt| marker(receipt).is_some()) {
         *counts.entry(receipt.webhook_id.clone()).or_default() += 1;
@@ -145,122 +150,24 @@ async fn a_replay_that_fails_undoes_no_delivery_and_uses_up_no_schedule() -> Res
     Ok(())
 }
 
-/// One run: a replay of an event that its endpoint never got, and of two whose deliveries have failed for good, stops in
-/// the middle of a sweep. Gives whether it came to that.
-async fn sweeper_run(crash: Option<Crash>, cancel: bool) -> Result<bool> {
-    const EVENTS: usize = 3;
+#[tokio::test]
+async fn what_comes_in_one_second_is_spread_over_it() -> Result<()> {
     let app = App::start().await?;
     let stripe = Stripe::new([1; 16]);
     let source = app.source("stripe", stripe.secret()).await?;
-    let since = app.clock.now();
-    events(&app, &source, &stripe, 0..1).await?;
     let (endpoint, receiver) = app.endpoint().await?;
-    for _ in 1..EVENTS {
-        receiver.answer_next_with(500, "webhook-retry", "no")?;
-    }
-    events(&app, &source, &stripe, 1..EVENTS).await?;
-    let path = replay(&app, json!({ "endpoint": endpoint, "since": since.to_string() })).await?;
-    let mut crashed = false;
-    if let Some(crash) = crash {
-        app.faults.arm(crash);
-        let _ = sweeper::handle(&app.stack.sweeper).await;
-        crashed = app.faults.disarm();
-    }
-    if cancel {
-        let canceled = app.api(Method::POST, &format!("{path}/cancel"), None).await?;
-        let over = app.get(&path).await?;
-        match canceled.status {
-            StatusCode::OK => ensure!(over["status"] == "canceled", "{over}"),
-            _ => ensure!(over["status"] == "succeeded" && over["sent"] == EVENTS, "{over}"),
-        }
-        app.stack.settle().await?;
-        let queued = replayed(&receiver);
-        for _ in 0..3 {
-            pass_minute(&app).await?;
-        }
-        ensure!(app.get(&path).await? == over, "it went on after its end");
-        // What was queued, all of it or nothing, goes out; nothing comes twice.
-        let counts = replayed(&receiver);
-        ensure!(counts.len() >= queued.len() && counts.values().all(|times| *times == 1), "{counts:?}");
-    } else {
-        for _ in 0..3 {
-            pass_minute(&app).await?;
-        }
-        let done = app.get(&path).await?;
-        ensure!(done["status"] == "succeeded", "after {crash:?}: {done}");
-        let counts = replayed(&receiver);
-        // Twice where the queue took a message and the answer, or the write after it, was lost.
-        let is_complete = counts.len() == EVENTS && counts.values().all(|times| *times <= 2);
-        ensure!(
-            is_complete && (crashed || counts.values().all(|times| *times == 1)),
-            "after {crash:?}: {counts:?}"
-        );
-        let deliveries = app.get("/v1/deliveries?status=succeeded").await?;
-        ensure!(deliveries["data"].as_array().map(Vec::len) == Some(EVENTS), "after {crash:?}: {deliveries}");
-    }
-    told(&receiver)?;
-    ensure!(app.stack.dead_letter_counts()? == (0, 0), "a message was given up");
-    Ok(crashed)
-}
-
-#[tokio::test]
-async fn the_sweeper_may_stop_at_any_call_of_a_replay() -> Result<()> {
-    sweeper_run(None, false).await?;
-    sweeper_run(None, true).await?;
-    let mut points = 0;
-    for crash in crashes() {
-        if !sweeper_run(Some(crash), false).await? {
-            break;
-        }
-        // Before this call nothing is done that a cancellation would come too late for.
-        if crash.call >= 17 {
-            sweeper_run(Some(crash), true).await?;
-        }
-        points += 1;
-    }
-    // Four shards of what is due, the replays, the replay, its endpoint, eight shards of events, the events, the
-    // deliveries, the match, the queue, the replay: each before and after.
-    assert_eq!(points, 40);
-    Ok(())
-}
-
-/// One run: the REST function stops in the middle of a request for a replay of one event.
-async fn request_run(crash: Option<Crash>) -> Result<bool> {
-    let app = App::start().await?;
-    let stripe = Stripe::new([1; 16]);
-    let source = app.source("stripe", stripe.secret()).await?;
-    let (_, receiver) = app.endpoint().await?;
-    events(&app, &source, &stripe, 0..1).await?;
-    let event = app.get("/v1/events").await?["data"][0]["id"].clone();
-    let mut crashed = false;
-    if let Some(crash) = crash {
-        app.faults.arm(crash);
-        app.api(Method::POST, "/v1/replays", Some(json!({ "event": event }))).await?;
-        crashed = app.faults.disarm();
-    } else {
-        replay(&app, json!({ "event": event })).await?;
-    }
-    for _ in 0..2 {
-        pass_minute(&app).await?;
-    }
-    let replays = app.get("/v1/replays").await?;
-    let replays = replays["data"].as_array().context("a list")?;
-    ensure!(replays.iter().all(|replay| replay["status"] == "succeeded"), "after {crash:?}: {replays:?}");
-    let times: usize = replayed(&receiver).values().sum();
-    ensure!(times >= replays.len() && times <= 2 * replays.len(), "after {crash:?}: {times} times");
-    Ok(crashed)
-}
-
-#[tokio::test]
-async fn a_replay_that_was_made_goes_on_though_the_request_for_it_stopped_at_any_call() -> Result<()> {
-    request_run(None).await?;
-    let mut points = 0;
-    for crash in crashes() {
-        if !request_run(Some(crash)).await? {
-            break;
-        }
-        points += 1;
-    }
-    assert!(points >= 14, "only {points} points were reached");
+    let since = app.clock.now();
+    events(&app, &source, &stripe, 0..6).await?;
+    replay(&app, json!({ "endpoint": endpoint, "since": since.to_string() })).await?;
+    sweeper::handle(&app.stack.sweeper).await?;
+    // In real time: the test's clock stands still.
+    let begun = Instant::now();
+    app.stack.settle().await?;
+    assert!(begun.elapsed() >= Duration::from_millis(500), "ten a second: each a tenth after the one before");
+    let receipts = receiver.receipts();
+    let ids = |receipts: &[Receipt]| -> Vec<String> {
+        receipts.iter().map(|receipt| receipt.webhook_id.clone()).collect()
+    };
+    assert_eq!(ids(&receipts[6..]), ids(&receipts[..6]), "oldest first");
     Ok(())
 }

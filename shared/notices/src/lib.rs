@@ -1,4 +1,5 @@
-//! Operational events.
+//! Raises operational events ([`domain::Notice`]): what the dispatcher finds out about endpoints, and the sweeper about
+//! sources.
 //!
 //! **Guarantee:** an event that is raised is written down before anything rests on its having been raised, and so are its
 //! deliveries: they begin in the due-index, where putting one that is there already changes nothing. So a repeat, after a
@@ -7,30 +8,38 @@
 //! The queue is left out on purpose. What is raised because of a message, and sent by another, would go on the chain that
 //! Lambda's recursion detection counts; and a notice may wait for the next sweep, a minute at most.
 
-use crate::Deps;
 use domain::{Candidate, Delivery, DeliveryId, DeliveryStatus, Endpoint, EndpointId, Event};
 use futures::future::try_join_all;
-use store::StoreError;
+use jiff::Timestamp;
+use store::{Store, StoreError, Wait};
 
-pub(crate) async fn raise(deps: &Deps, event: Event) -> Result<(), StoreError> {
-    let endpoints = deps.store.all_configs::<Endpoint>().await?;
+/// Writes down a notice's event at `now`, and a delivery of it for every endpoint that wants it.
+///
+/// # Errors
+/// If the table does not do its part. Some of it may be written then: raise it again.
+pub async fn raise(store: &Store, now: Timestamp, event: Event) -> Result<(), StoreError> {
+    let endpoints = store.all_configs::<Endpoint>().await?;
     let candidate = Candidate::event(&event);
     let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(&candidate));
     let wanting = wanting.map(|endpoint| endpoint.id.clone()).collect();
     let event = Event { endpoints: wanting, ..event };
-    let event = if deps.store.commit_event(&event, None, false).await? {
+    let event = if store.commit_event(&event, None, false).await? {
         event
     } else {
         // Somebody has begun before us: what they wrote holds, also for whom it is.
-        let Some(record) = deps.store.event(&event.id).await? else { return Ok(()) };
+        let Some(record) = store.event(&event.id).await? else { return Ok(()) };
         record.event
     };
-    try_join_all(event.endpoints.iter().map(|endpoint| begin(deps, &event, endpoint))).await?;
+    try_join_all(event.endpoints.iter().map(|endpoint| begin(store, now, &event, endpoint))).await?;
     Ok(())
 }
 
-async fn begin(deps: &Deps, event: &Event, endpoint: &EndpointId) -> Result<(), StoreError> {
-    let due_at = deps.clock.now();
+async fn begin(
+    store: &Store,
+    now: Timestamp,
+    event: &Event,
+    endpoint: &EndpointId,
+) -> Result<(), StoreError> {
     let delivery = Delivery {
         id: DeliveryId::derive(&event.id, endpoint),
         event: event.id.clone(),
@@ -38,10 +47,10 @@ async fn begin(deps: &Deps, event: &Event, endpoint: &EndpointId) -> Result<(), 
         event_type: event.event_type,
         status: DeliveryStatus::Pending,
         created_at: event.received_at,
-        next_attempt_at: Some(due_at),
+        next_attempt_at: Some(now),
         attempts: Vec::new(),
     };
-    match deps.store.put_delivery(&delivery, 0, Some(due_at)).await {
+    match store.put_delivery(&delivery, 0, Wait::Due(now)).await {
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error),
     }
