@@ -27,11 +27,6 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
         Ok(delivery) => delivery,
         Err(error) => return Disposition::DeadLetter { reason: error.to_string() },
     };
-    // A replay's deliveries of one second come together; made one after the other, they leave room for live ones between
-    // them, here and at the receiver. It holds the batch for a second at most.
-    if delivery.offset_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(delivery.offset_ms.min(999).into())).await;
-    }
     let lane = if deps.slow_deliveries.is_source_of(message) { Lane::Slow } else { Lane::Fast };
     match make(deps, &delivery, lane, queue::receive_count(message) > 1).await {
         Ok(()) => Disposition::Done,

@@ -11,6 +11,9 @@
 //! lies across two of them. At most `concurrent` are under way at once, as long as none outlasts its time by
 //! [`LEASE_MARGIN`].
 //!
+//! Who has passed the rate and finds no room has used up a place in its second: then there are fewer than the rate allows,
+//! never more. Likewise a probe that finds no room is lost; the next one comes a minute later at the earliest.
+//!
 //! What is asked for by hand passes the breaker, for whoever asks wants to know whether the endpoint answers again; it does
 //! not pass the limits: these are what the endpoint can bear, whoever wants it to.
 //!

@@ -227,7 +227,8 @@ impl NewEndpoint {
             ("/private_key", self.private_key.is_some(), Signing::V1a),
         ] {
             if given && !signing.contains(&scheme) {
-                checks.refuse(pointer, format!("is of no use: `signing` does not list `{}`", scheme.as_str()));
+                checks
+                    .refuse(pointer, format!("is of no use: `signing` does not list `{}`", scheme.as_str()));
             }
         }
         let replacement = EndpointReplacement {

@@ -296,7 +296,7 @@ impl Stack {
             .map(drop)
     }
 
-    async fn dispatch_for(self: Arc<Self>, lane: fn(&Self) -> &Mapping, wait_seconds: i32) -> Result<()> {
+    async fn dispatch_for(self: Arc<Self>, lane: Lane, wait_seconds: i32) -> Result<()> {
         lane(&self)
             .poll(wait_seconds, async |batch| dispatcher::handle(&self.dispatcher, batch).await)
             .await
@@ -348,7 +348,7 @@ impl Stack {
                 Arc::clone(&stack).consume_for(POLL_SECONDS)
             }));
         }
-        let lanes: [(fn(&Self) -> &Mapping, usize); 2] =
+        let lanes: [(Lane, usize); 2] =
             [(|stack| &stack.deliveries, DISPATCHERS), (|stack| &stack.slow_deliveries, SLOW_DISPATCHERS)];
         for (lane, dispatchers) in lanes {
             for _ in 0..dispatchers {
@@ -369,6 +369,9 @@ impl Stack {
         Running { tasks, stop }
     }
 }
+
+/// One of the mappings of the dispatcher.
+type Lane = fn(&Stack) -> &Mapping;
 
 /// A stack at work.
 #[derive(Debug)]

@@ -13,6 +13,8 @@ mod arn;
 mod bus;
 mod message;
 mod outcome;
+#[cfg(test)]
+mod tests;
 
 pub use arn::{ArnError, BusArn, QueueArn};
 

@@ -89,10 +89,6 @@ pub struct DeliveryMessage {
     /// Lambda's recursion detection counts them as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
-    /// How far into its second the attempt begins, in milliseconds: SQS delays by whole seconds, and what is spread evenly
-    /// would come in bursts.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub offset_ms: u16,
     /// The body to send, so that the first attempts need no read. Without it the event is read.
     #[serde(flatten)]
     pub carried: Option<Carried>,
@@ -278,7 +274,6 @@ impl DeliveryMessage {
             manual: false,
             replay: None,
             hops: 0,
-            offset_ms: 0,
             carried,
         }
     }
@@ -296,7 +291,6 @@ impl DeliveryMessage {
             manual: false,
             replay: None,
             hops: 0,
-            offset_ms: 0,
             carried,
         }
     }
@@ -304,7 +298,7 @@ impl DeliveryMessage {
     /// Sent by the dispatcher because of `cause`.
     #[must_use]
     pub fn because_of(self, cause: &Self) -> Self {
-        Self { hops: cause.hops.saturating_add(1), offset_ms: 0, ..self }
+        Self { hops: cause.hops.saturating_add(1), ..self }
     }
 
     /// An attempt that somebody asked for.
@@ -320,11 +314,9 @@ impl DeliveryMessage {
         Self { replay: Some(replay), ..self.by_hand() }
     }
 
-    /// In a queue, after `delay`, to the millisecond: what SQS does not know is left to the dispatcher.
-    #[must_use]
-    pub fn after(mut self, delay: Duration) -> Outgoing {
-        self.offset_ms = u16::try_from(delay.subsec_millis()).unwrap_or(0);
-        Outgoing { body: self.encode(), delay: Duration::from_secs(delay.as_secs()), group: self.group() }
+    /// As it is queued.
+    pub fn after(&self, delay: Duration) -> Outgoing {
+        Outgoing { body: self.encode(), delay, group: self.group() }
     }
 
     /// Whose message it is. A replay's are its own: SQS's fair queues then see its backlog apart from the live deliveries
@@ -346,8 +338,8 @@ impl DeliveryMessage {
     }
 }
 
-fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
-    *number == N::default()
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 fn check_version(text: &str) -> Result<(), Undecodable> {

@@ -139,7 +139,9 @@ pub enum SendError {
 impl SendError {
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::Url(UrlError::Blocked(_)) | Self::Blocked(_) | Self::OwnQueue => FailureKind::BlockedAddress,
+            Self::Url(UrlError::Blocked(_)) | Self::Blocked(_) | Self::OwnQueue => {
+                FailureKind::BlockedAddress
+            }
             Self::Url(_) => FailureKind::InvalidUrl,
             Self::Dns(_) => FailureKind::Dns,
             Self::ConnectTimeout => FailureKind::ConnectTimeout,

@@ -2,8 +2,9 @@
 //! lost though the sweeper is killed again and again, and that a cancellation holds.
 //!
 //! `cargo bench -p bench --bench replay` replays 10,000 events: the first 2,000 at the product's own pace, the rest at
-//! 3,000 a minute. `-- 3000 6000` are fewer, and the rest of them faster. Each replay has live traffic alone before and
-//! after it. What falls into a time in which other processes are busy is left out of the latencies.
+//! 3,000 a minute. `-- 3000 6000` are fewer (1,200 at least), and the rest of them faster. Each replay has live traffic
+//! alone before and after it. What falls into a time in which other processes are busy is left out of the latencies; on a machine that is
+//! always busy run it as `chrt --fifo 1 … all`, before everything else, and with nothing left out.
 //!
 //! Provider, stack, engines and receiver share the machine's cores. What that makes of the figures shows in the echo: a
 //! request over loopback, one beside each live event, that passes no queue and no table. As far as the echo is slower
@@ -36,6 +37,8 @@ const RATE_PER_MINUTE: usize = 3_000;
 const LIVE_INTERVAL: Duration = Duration::from_millis(50);
 /// Live events in a stretch without a replay: a minute's.
 const ALONE: usize = 1_200;
+/// Undisturbed live events that a p99 is taken of, at least.
+const ENOUGH: usize = 300;
 /// A replay that takes longer than so many live events has got stuck.
 const PATIENCE: usize = 40_000;
 /// How long after its start a sweep is killed, one after the other.
@@ -76,9 +79,10 @@ struct Stretch {
 }
 
 impl Stretch {
-    fn of(machine: &Machine, live: &[(Instant, Instant)], echo: &[(Instant, Instant)]) -> Self {
+    fn of(machine: Option<&Machine>, live: &[(Instant, Instant)], echo: &[(Instant, Instant)]) -> Self {
         let quiet = |all: &[(Instant, Instant)]| {
-            let quiet = all.iter().filter(|(from, to)| machine.was_quiet(*from, *to));
+            let quiet =
+                all.iter().filter(|(from, to)| machine.is_none_or(|machine| machine.was_quiet(*from, *to)));
             quiet
                 .map(|(from, to)| to.saturating_duration_since(*from).as_secs_f64() * 1e3)
                 .collect::<Vec<_>>()
@@ -130,7 +134,8 @@ struct Bench {
     receiver: SocketAddr,
     endpoint: String,
     arrivals: Shared,
-    machine: Machine,
+    /// Absent if nothing is to be left out.
+    machine: Option<Machine>,
 }
 
 impl Bench {
@@ -175,7 +180,7 @@ impl Bench {
         let echo = echoes.join_next().await.context("an echo")???;
         let arrivals = self.arrivals.lock().expect("no holder of this lock panics");
         let live = sent.iter().filter_map(|(id, at)| Some((*at, *arrivals.live.get(id)?)));
-        Ok(Stretch::of(&self.machine, &live.collect::<Vec<_>>(), &echo))
+        Ok(Stretch::of(self.machine.as_ref(), &live.collect::<Vec<_>>(), &echo))
     }
 
     async fn alone(&self, first: usize) -> Result<Stretch> {
@@ -218,6 +223,7 @@ impl Bench {
 async fn main() -> Result<()> {
     let mut given = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
     let (events, rate) = (given.next().unwrap_or(EVENTS), given.next().unwrap_or(RATE_PER_MINUTE));
+    let machine = std::env::args().all(|argument| argument != "all").then(Machine::watch);
     let arrivals = Shared::default();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let receiver = listener.local_addr()?;
@@ -235,7 +241,7 @@ async fn main() -> Result<()> {
     let endpoint = shop.call(Method::POST, "/v1/endpoints", Some(json!({ "url": url }))).await?;
     let endpoint = endpoint["id"].as_str().context("an id")?.to_owned();
     let running = shop.stack.start(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
-    let bench = Bench { shop, receiver, endpoint, arrivals, machine: Machine::watch() };
+    let bench = Bench { shop, receiver, endpoint, arrivals, machine };
     let outcome = run(&bench, events, rate).await;
     running.stop().await;
     outcome
@@ -276,10 +282,15 @@ async fn run(bench: &Bench, events: usize, rate: usize) -> Result<()> {
     let alone = before.join(between).join(after);
     for (name, beside) in [("at the default pace", &at_pace), (&*format!("at {rate} a minute"), &faster)] {
         beside.print(name);
+        if beside.live.len().min(alone.live.len()) < ENOUGH {
+            println!("no ratio {name}: other processes left too little time undisturbed");
+            continue;
+        }
         let ((live, echo), (live_alone, echo_alone)) = (beside.p99(), alone.p99());
         println!("ratio of p99 {name}: live {:.2}, echo {:.2}", live / live_alone, echo / echo_alone);
     }
-    cancel(bench, slow).await
+    // All of it, so that a minute is not enough.
+    cancel(bench, span(since, until)).await
 }
 
 /// In its first minute.

@@ -47,8 +47,7 @@ impl Embedded {
                 let buses = axum::serve(buses, eventbridge::router(event_buses))
                     .with_graceful_shutdown(wait(stopped.clone()));
                 let tables = dynoxide::server::serve_with_shutdown(dynamodb, database, wait(stopped));
-                let (queues, buses, tables) =
-                    tokio::join!(queues.into_future(), buses.into_future(), tables);
+                let (queues, buses, tables) = tokio::join!(queues.into_future(), buses.into_future(), tables);
                 queues?;
                 buses?;
                 tables.map_err(|error| anyhow!(error))

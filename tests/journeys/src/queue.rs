@@ -23,7 +23,10 @@ impl QueueMessage {
         let header = |name: &str| self.attributes.get(name).with_context(|| format!("no {name}"));
         let (id, timestamp) = (header("webhook-id")?, header("webhook-timestamp")?.parse()?);
         let expected = Webhook::new(secret)?.sign(id, timestamp, self.body.as_bytes())?;
-        ensure!(header("webhook-signature")?.split(' ').any(|given| given == expected), "no signature matches");
+        ensure!(
+            header("webhook-signature")?.split(' ').any(|given| given == expected),
+            "no signature matches"
+        );
         Ok(())
     }
 }
@@ -71,7 +74,9 @@ impl ClientQueue {
                 taken.push(QueueMessage {
                     body: message.body().unwrap_or_default().to_owned(),
                     attributes: attributes
-                        .map(|(name, value)| (name.clone(), value.string_value().unwrap_or_default().to_owned()))
+                        .map(|(name, value)| {
+                            (name.clone(), value.string_value().unwrap_or_default().to_owned())
+                        })
                         .collect(),
                     system: system.map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect(),
                 });

@@ -102,6 +102,7 @@ async fn answers_have_the_documented_shapes() {
         "conditions": {"type": ["payment.captured", {"anything-but": ["x", 1, null]}, {"exists": false}]},
     });
     let endpoint = api.post("/v1/endpoints", &settings).await;
+    let polled = api.post("/v1/endpoints", &json!({"type": "poll"})).await.expect(201).id();
     api.event(&source, "msg_1", "payment.captured", &data).await;
     api.event(&source, "msg_2", "invoice.paid", &json!({})).await;
     while api.stack.dispatch().await.expect("the dispatcher runs") > 0 {}
@@ -113,6 +114,7 @@ async fn answers_have_the_documented_shapes() {
     let own_secrets = format!("{endpoint_path}/secrets");
     let added = api.post(&own_secrets, &json!({})).await;
     let test = api.post(&format!("{endpoint_path}/test"), &json!({})).await;
+    let polled_test = api.post(&format!("/v1/endpoints/{polled}/test"), &json!({})).await;
     let matched = api.post(&format!("{endpoint_path}/match"), &json!({"payload": {}})).await;
 
     api.send_webhook(&source.signed_with([9; 32]), "msg_3", b"{}").await.expect(401);
@@ -138,6 +140,7 @@ async fn answers_have_the_documented_shapes() {
         ("/v1/endpoints".to_owned(), "EndpointList"),
         (endpoint_path, "Endpoint"),
         (own_secrets, "EndpointSecretList"),
+        (format!("/v1/endpoints/{polled}/poll"), "Poll"),
         ("/v1/deliveries".to_owned(), "DeliveryList"),
         (delivery.clone(), "Delivery"),
         (format!("{delivery}/attempts"), "AttemptList"),
@@ -163,6 +166,7 @@ async fn answers_have_the_documented_shapes() {
     shapes.check("ReplayCount", &count);
     shapes.check("AddedEndpointSecret", &added);
     shapes.check("EndpointTest", &test);
+    shapes.check("EndpointTest", &polled_test);
     shapes.check("Match", &matched);
     shapes.check("Secret", &secret);
     shapes.check("QuarantineVerification", &api.post(&format!("{quarantined}/verify"), &json!({})).await);

@@ -126,7 +126,9 @@ async fn an_event_that_matches_a_rule_reaches_the_rules_queue(clients: Clients) 
     assert_eq!(excerpt(&send(&sender(&clients), &place, "dlv_1").await).0, 200);
     let message = queue.one().await;
     let text = message.body().unwrap();
-    for part in [r#""detail-type":"payment.captured""#, r#""source":"payrelay""#, r#""currency":"EUR""#, r#""dlv_1""#] {
+    for part in
+        [r#""detail-type":"payment.captured""#, r#""source":"payrelay""#, r#""currency":"EUR""#, r#""dlv_1""#]
+    {
         let without_spaces = text.replace(' ', "");
         assert!(without_spaces.contains(part), "{part} in {text}");
     }

@@ -5,7 +5,7 @@ use crate::stories::StripeStory;
 use anyhow::{Result, ensure};
 use jiff::SignedDuration;
 use journeys::{App, ClientQueue, Crash, create_bus};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulators::Stripe;
 use std::collections::BTreeSet;
 
@@ -53,10 +53,14 @@ async fn run(kind: Kind, crash: Option<Crash>) -> Result<(Vec<String>, bool)> {
     let delivery = app.get("/v1/deliveries").await?["data"][0].clone();
     ensure!(delivery["status"] == "succeeded", "{delivery}");
     let arrived: Vec<String> = match kind {
-        Kind::Queue | Kind::Fifo => queue.take(stack).await?.into_iter().map(|m| m.attributes["webhook-id"].clone()).collect(),
-        Kind::Bus => stack.buses.events("payments").into_iter().map(|event| event.resources[1].clone()).collect(),
+        Kind::Queue | Kind::Fifo => {
+            queue.take(stack).await?.into_iter().map(|m| m.attributes["webhook-id"].clone()).collect()
+        }
+        Kind::Bus => {
+            stack.buses.events("payments").into_iter().map(|event| event.resources[1].clone()).collect()
+        }
     };
-    ensure!(arrived.iter().all(|id| Value::from(id.as_str()) == delivery["id"]), "{arrived:?}");
+    ensure!(arrived.iter().all(|id| delivery["id"] == id.as_str()), "{arrived:?}");
     Ok((arrived, crashed))
 }
 

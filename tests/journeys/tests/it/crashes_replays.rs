@@ -98,7 +98,7 @@ impl Replaying {
     }
 
     /// It is canceled, unless it was over: then it does not go on.
-    async fn is_canceled(self) -> Result<()> {
+    async fn ends_canceled(self) -> Result<()> {
         let canceled = self.app.api(Method::POST, &format!("{}/cancel", self.path), None).await?;
         let over = self.app.get(&self.path).await?;
         match canceled.status {
@@ -133,7 +133,7 @@ async fn sweeper_run(page: Page, crash: Option<Crash>, cancel: bool) -> Result<b
         crashed = replaying.app.faults.disarm().then_some(crash);
     }
     if cancel {
-        replaying.is_canceled().await?
+        replaying.ends_canceled().await?
     } else {
         replaying.ends(crashed).await?
     }
@@ -197,7 +197,7 @@ async fn cancel_run(page: Page, crash: Crash) -> Result<bool> {
         answer.status == if crashed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK },
         "{answer:?}"
     );
-    replaying.is_canceled().await?;
+    replaying.ends_canceled().await?;
     Ok(crashed)
 }
 

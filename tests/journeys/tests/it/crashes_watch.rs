@@ -23,7 +23,7 @@ async fn look(crash: Option<Crash>) -> Result<(bool, Vec<String>)> {
         let _ = sweeper::handle(&watched.app.stack.sweeper).await;
         crashed = watched.app.faults.disarm();
     }
-    watched.pass(45).await?;
+    watched.looks(4).await?;
     ensure!(watched.app.stack.dead_letter_counts()? == (0, 0), "a message was given up");
     let told = watched.told()?;
     let mut types: Vec<String> = told.iter().map(|body| body["type"].to_string()).collect();

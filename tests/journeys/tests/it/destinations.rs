@@ -43,21 +43,32 @@ async fn a_queue_gets_what_a_url_would_get_with_the_headers_as_attributes() -> R
     let (id, secret) = endpoint(&app, settings).await?;
     webhooks(&app).await?;
 
-    let [message] = &queue.take(&app.stack).await?[..] else { anyhow::bail!("one message: the filter holds") };
+    let [message] = &queue.take(&app.stack).await?[..] else {
+        anyhow::bail!("one message: the filter holds")
+    };
     message.verify(&secret.context("a secret")?)?;
     let payload: Value = serde_json::from_str(&message.body)?;
-    assert_eq!((&payload["type"], &payload["data"]["payment"]["status"]), (&json!("payment.captured"), &json!("captured")));
+    assert_eq!(
+        (&payload["type"], &payload["data"]["payment"]["status"]),
+        (&json!("payment.captured"), &json!("captured"))
+    );
     assert_eq!(message.attributes["content-type"], "application/json");
     assert_eq!(message.attributes["payrelay-event-type"], "payment.captured");
     let payment = payload["data"]["payment"]["id"].as_str().context("an id")?;
-    assert!(payment.contains(&message.system["MessageGroupId"]), "what a payment's events share: {message:?}");
+    assert!(
+        payment.contains(&message.system["MessageGroupId"]),
+        "what a payment's events share: {message:?}"
+    );
 
     let delivery = &deliveries(&app).await?[0];
     assert_eq!((&delivery["endpoint"], &delivery["status"]), (&json!(id), &json!("succeeded")));
     assert_eq!(delivery["id"], message.attributes["webhook-id"]);
     let attempt = &delivery["attempts"][0];
     assert_eq!((&attempt["outcome"], &attempt["status_code"]), (&json!("succeeded"), &json!(200)));
-    assert!(attempt["response_excerpt"].as_str().is_some_and(|text| text.starts_with("MessageId: ")), "{attempt}");
+    assert!(
+        attempt["response_excerpt"].as_str().is_some_and(|text| text.starts_with("MessageId: ")),
+        "{attempt}"
+    );
     Ok(())
 }
 
@@ -69,7 +80,8 @@ async fn a_fifo_queue_takes_a_delivery_once_unless_somebody_asks_for_it_again() 
     webhooks(&app).await?;
     let messages = queue.take(&app.stack).await?;
     assert_eq!(messages.len(), 2);
-    let groups: BTreeSet<&String> = messages.iter().map(|message| &message.system["MessageGroupId"]).collect();
+    let groups: BTreeSet<&String> =
+        messages.iter().map(|message| &message.system["MessageGroupId"]).collect();
     assert_eq!(groups.len(), 1, "both are about one payment");
     for message in &messages {
         message.verify(secret.as_deref().context("a secret")?)?;
@@ -89,7 +101,8 @@ async fn an_event_bus_gets_the_body_as_detail_and_no_signature() -> Result<()> {
     let app = App::start().await?;
     let arn = create_bus(&app.stack, "payments").await?;
     for format in ["standard", "cloudevents", "thin"] {
-        let (id, secret) = endpoint(&app, json!({ "type": "eventbridge", "arn": arn, "format": format })).await?;
+        let (id, secret) =
+            endpoint(&app, json!({ "type": "eventbridge", "arn": arn, "format": format })).await?;
         let shown = app.get(&format!("/v1/endpoints/{id}")).await?;
         assert_eq!((secret, &shown["secrets"], &shown["signing"]), (None, &json!([]), &json!([])));
     }
@@ -102,8 +115,16 @@ async fn an_event_bus_gets_the_body_as_detail_and_no_signature() -> Result<()> {
         assert_eq!(own_type.strip_prefix("payrelay.").unwrap_or(own_type), event.detail_type);
     }
     let captured: Vec<_> = events.iter().filter(|event| event.detail_type == "payment.captured").collect();
-    let [standard] = &captured.iter().filter(|event| event.detail["data"]["payment"]["status"] == "captured" && event.detail.get("specversion").is_none()).collect::<Vec<_>>()[..]
-        else { anyhow::bail!("one of each format: {captured:?}") };
+    let [standard] = &captured
+        .iter()
+        .filter(|event| {
+            event.detail["data"]["payment"]["status"] == "captured"
+                && event.detail.get("specversion").is_none()
+        })
+        .collect::<Vec<_>>()[..]
+    else {
+        anyhow::bail!("one of each format: {captured:?}")
+    };
     let id = standard.detail["data"]["event"]["id"].as_str().context("an id")?;
     assert_eq!(standard.resources[0], id);
     for delivery in deliveries(&app).await? {
@@ -117,7 +138,11 @@ async fn an_event_bus_gets_the_body_as_detail_and_no_signature() -> Result<()> {
 }
 
 /// What is not there is an answer like any other, and is tried again by the schedule.
-async fn comes_into_being(settings: Value, code: &str, make: impl AsyncFnOnce(&App) -> Result<()>) -> Result<App> {
+async fn comes_into_being(
+    settings: Value,
+    code: &str,
+    make: impl AsyncFnOnce(&App) -> Result<()>,
+) -> Result<App> {
     let app = App::start().await?;
     let (_, _) = endpoint(&app, settings).await?;
     let stripe = Stripe::new([1; 16]);
@@ -214,7 +239,8 @@ async fn what_no_delivery_could_be_sent_to_is_refused_at_creation() -> Result<()
     let (queue, bus) = (local::sqs::arn("orders"), local::eventbridge::arn("default"));
     let sqs = |more: Value| with(json!({ "type": "sqs", "arn": queue }), more);
     let eventbridge = |more: Value| with(json!({ "type": "eventbridge", "arn": bus }), more);
-    let own = ["events", "events-dlq", "deliveries", "slow-deliveries", "deliveries-dlq", "fetches", "fetches-dlq"];
+    let own =
+        ["events", "events-dlq", "deliveries", "slow-deliveries", "deliveries-dlq", "fetches", "fetches-dlq"];
     let own = own.map(|name| (sqs(json!({ "arn": local::sqs::arn(name) })), "/arn"));
     for (settings, pointer) in own.into_iter().chain([
         (json!({ "type": "sqs" }), "/arn"),

@@ -10,6 +10,7 @@ mod crashes_destinations;
 mod crashes_fetch_back;
 mod crashes_isolation;
 mod crashes_lanes;
+mod crashes_poll;
 mod crashes_replays;
 mod crashes_watch;
 mod destinations;

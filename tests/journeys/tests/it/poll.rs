@@ -1,6 +1,6 @@
 //! Clients that nobody can call, and fetch their deliveries.
 
-use crate::crashes::{crashes, lost};
+use crate::crashes::lost;
 use crate::stories::StripeStory;
 use anyhow::{Context, Result, ensure};
 use axum::http::{Method, StatusCode};
@@ -14,16 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// A client with an endpoint of type `poll`, and a source whose events it wants.
-struct Client {
-    app: App,
+pub(crate) struct Client {
+    pub(crate) app: App,
     stripe: Stripe,
     source: String,
-    endpoint: String,
+    pub(crate) endpoint: String,
     secret: String,
 }
 
 impl Client {
-    async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         Self::start_with(json!({ "type": "poll", "event_types": ["payment.*"] })).await
     }
 
@@ -37,7 +37,7 @@ impl Client {
     }
 
     /// Payments are created, a second apart, and have been placed.
-    async fn events(&self, numbers: std::ops::Range<usize>) -> Result<()> {
+    pub(crate) async fn events(&self, numbers: std::ops::Range<usize>) -> Result<()> {
         for number in numbers {
             self.send(number).await?;
             self.app.stack.settle().await?;
@@ -46,7 +46,7 @@ impl Client {
         Ok(())
     }
 
-    async fn send(&self, number: usize) -> Result<()> {
+    pub(crate) async fn send(&self, number: usize) -> Result<()> {
         let payment = format!("pi_{number}");
         let story = StripeStory { stripe: &self.stripe, payment: &payment, now: self.app.clock.now() };
         let answer = self.app.webhook(&self.source, &story.created()).await?;
@@ -54,13 +54,13 @@ impl Client {
         Ok(())
     }
 
-    async fn answer(&self, query: &str) -> Result<journeys::Answer> {
+    pub(crate) async fn answer(&self, query: &str) -> Result<journeys::Answer> {
         let path = format!("/v1/endpoints/{}/poll?{query}", self.endpoint);
         self.app.api(Method::GET, &path, None).await
     }
 
     /// Every message is verified as the stock library would.
-    async fn poll(&self, query: &str) -> Result<Polled> {
+    pub(crate) async fn poll(&self, query: &str) -> Result<Polled> {
         let answer = self.answer(query).await?;
         ensure!(answer.status == StatusCode::OK, "{query}: {}", answer.text());
         ensure!(answer.headers["cache-control"] == "no-store", "an answer that may be kept");
@@ -73,7 +73,7 @@ impl Client {
         Ok(Polled { messages, cursor, has_more: answer["has_more"] == true })
     }
 
-    async fn poll_after(&self, polled: &Polled, query: &str) -> Result<Polled> {
+    pub(crate) async fn poll_after(&self, polled: &Polled, query: &str) -> Result<Polled> {
         self.poll(&format!("cursor={}&{query}", polled.cursor)).await
     }
 
@@ -96,7 +96,7 @@ impl Client {
     }
 
     /// Everything that is there, acknowledged bit by bit; how often each came.
-    async fn drain(&self, mut polled: Polled) -> Result<BTreeMap<String, usize>> {
+    pub(crate) async fn drain(&self, mut polled: Polled) -> Result<BTreeMap<String, usize>> {
         let mut counts = BTreeMap::new();
         while !polled.messages.is_empty() {
             for id in polled.ids() {
@@ -109,14 +109,14 @@ impl Client {
 }
 
 #[derive(Debug, Clone)]
-struct Polled {
-    messages: Vec<Value>,
-    cursor: String,
+pub(crate) struct Polled {
+    pub(crate) messages: Vec<Value>,
+    pub(crate) cursor: String,
     has_more: bool,
 }
 
 impl Polled {
-    fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         self.messages.iter().filter_map(|message| message["id"].as_str().map(str::to_owned)).collect()
     }
 
@@ -413,103 +413,6 @@ async fn what_is_placed_before_its_event_is_committed_is_fetched_once_that_is_do
         return Ok(());
     }
     anyhow::bail!("the consumer commits the event after it has queued the delivery")
-}
-
-/// One run: three deliveries are placed; the dispatcher stops in the middle.
-async fn placing_run(crash: Option<Crash>, replayed: bool) -> Result<bool> {
-    let client = Client::start().await?;
-    let since = client.app.clock.now();
-    if replayed {
-        client.events(0..3).await?;
-        let polled = client.poll("").await?;
-        client.poll_after(&polled, "").await?;
-        let replay = json!({ "endpoint": client.endpoint, "since": since.to_string() });
-        client.app.create("/v1/replays", replay).await?;
-        sweeper::handle(&client.app.stack.sweeper).await?;
-        client.app.clock.advance(SignedDuration::from_secs(1));
-    } else {
-        for number in 0..3 {
-            client.send(number).await?;
-        }
-        while client.app.stack.consume().await? > 0 {}
-    }
-    let mut crashed = false;
-    if let Some(crash) = crash {
-        client.app.faults.arm(crash);
-        let stack = &client.app.stack;
-        let handle = async |batch| lost(&batch, dispatcher::handle(&stack.dispatcher, batch.clone()).await);
-        stack.deliveries.poll(0, handle).await?;
-        crashed = client.app.faults.disarm();
-        client.app.pass_visibility_timeout();
-    }
-    client.app.stack.settle().await?;
-    let counts = client.drain(client.poll("limit=2").await?).await?;
-    ensure!(counts.len() == 3 && counts.values().all(|times| *times == 1), "after {crash:?}: {counts:?}");
-    let deliveries = client.app.get("/v1/deliveries").await?;
-    for delivery in deliveries["data"].as_array().context("a list")? {
-        let attempts = delivery["attempts"].as_array().map(Vec::len);
-        ensure!(delivery["status"] == "succeeded", "after {crash:?}: {delivery}");
-        ensure!(attempts == Some(if replayed { 2 } else { 1 }), "after {crash:?}: {delivery}");
-    }
-    ensure!(client.app.stack.dead_letter_counts()? == (0, 0), "a message was given up");
-    Ok(crashed)
-}
-
-#[tokio::test]
-async fn the_dispatcher_may_stop_at_any_call_of_placing() -> Result<()> {
-    for replayed in [false, true] {
-        placing_run(None, replayed).await?;
-        let mut points = 0;
-        for crash in crashes() {
-            if !placing_run(Some(crash), replayed).await? {
-                break;
-            }
-            points += 1;
-        }
-        // The endpoint and the write, of three deliveries, before and after; of a replay's the delivery as well.
-        assert!(points >= if replayed { 16 } else { 12 }, "only {points} points were reached");
-    }
-    Ok(())
-}
-
-/// One run: a client acknowledges three of five; the function stops in the middle, and the client tries again.
-async fn acknowledging_run(crash: Option<Crash>) -> Result<bool> {
-    let client = Client::start().await?;
-    client.events(0..5).await?;
-    let polled = client.poll("limit=3").await?;
-    let mut crashed = false;
-    if let Some(crash) = crash {
-        client.app.faults.arm(crash);
-        let answer = client.answer(&format!("cursor={}", polled.cursor)).await?;
-        crashed = client.app.faults.disarm();
-        ensure!(answer.status.is_success() != crashed, "{crash:?}: {}", answer.text());
-    }
-    let done: BTreeSet<String> = polled.ids().into_iter().collect();
-    let unsure = client.poll("").await?;
-    // Nothing else was taken from the mailbox, however far it came.
-    ensure!(unsure.ids().iter().filter(|id| !done.contains(*id)).count() == 2, "after {crash:?}: {unsure:?}");
-    let next = client.poll_after(&polled, "").await?;
-    ensure!(next.messages.len() == 2, "after {crash:?}: {next:?}");
-    let deliveries = client.app.get("/v1/deliveries?status=succeeded").await?;
-    let deliveries = deliveries["data"].as_array().context("a list")?;
-    let is_recorded = |delivery: &Value| delivery["attempts"].as_array().map(Vec::len) == Some(1);
-    ensure!(deliveries.len() == 3 && deliveries.iter().all(is_recorded), "after {crash:?}: {deliveries:?}");
-    Ok(crashed)
-}
-
-#[tokio::test]
-async fn an_acknowledgement_may_stop_at_any_call() -> Result<()> {
-    acknowledging_run(None).await?;
-    let mut points = 0;
-    for crash in crashes() {
-        if !acknowledging_run(Some(crash)).await? {
-            break;
-        }
-        points += 1;
-    }
-    // The key needs no read. The endpoint, what is named, three writes; the mailbox, its deliveries and their events.
-    assert_eq!(points, 16);
-    Ok(())
 }
 
 #[tokio::test]

@@ -81,7 +81,9 @@ async fn ten_attempts_come_to_the_second_and_in_their_jitter_across_restarts() -
 
 #[tokio::test]
 async fn an_endpoint_can_have_a_schedule_of_its_own() -> Result<()> {
-    walk(json!({ "retry_schedule": [1, 3600, 172_800] }), &[1, 3600, 172_800], 750).await
+    // The least and the most, and both sides of what waits in the queue.
+    let delays_s = [1, 60, 750, 901, 86_400, 172_800];
+    walk(json!({ "retry_schedule": delays_s }), &delays_s, 750).await
 }
 
 #[tokio::test]
