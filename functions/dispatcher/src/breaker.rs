@@ -1,6 +1,6 @@
 //! The circuit breaker: whether an endpoint is called, and what its answers make of it.
 //!
-//! Its state is one item of the table ([`Health`]), read with the endpoint and kept as long. An endpoint that answers has
+//! Its state is one item of the table ([`Health`]), read with the endpoint and kept for a second. An endpoint that answers has
 //! none, so that it costs no write; each failure counts one. A process that has counted a failure takes the count
 //! back at its next success, whatever the others have in their caches: so an endpoint that fails now and then does not
 //! reach the number that opens the breaker.

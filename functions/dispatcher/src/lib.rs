@@ -1,9 +1,9 @@
 //! Makes the attempts: one signed POST per message, recorded before anything else follows from it.
 //!
-//! For each message: find out whether its attempt is recorded already → load the endpoint → unless it is to be left in
-//! peace ([`breaker`]), in which case the delivery is parked in the due-index → send → **record**
-//! the attempt together with the time of the next one (one conditional write, which also puts the delivery into
-//! the due-index) → for a short delay, queue the next attempt.
+//! For each message: find out whether its attempt is recorded already → load the endpoint → ask whether the attempt may begin now
+//! ([`gate`]: breaker, lane, limits); if not, the delivery is parked in the due-index or its message sent again ([`later`]) →
+//! send → **record** the attempt together with the time of the next one (one conditional write, which also puts the
+//! delivery into the due-index) → for a short delay, queue the next attempt.
 //!
 //! **Guarantee:** an attempt that was made is recorded or made again, never forgotten; the next attempt is in
 //! the due-index in the same write that records the failure, so nothing hangs on the queue send that follows. A
