@@ -34,11 +34,20 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
             tracing::warn!(delivery = %delivery.delivery, error = &*error, "the attempt could not be made or recorded");
             let reason = error.to_string();
             if is_hopeless(&*error) {
+                leave_due_index(deps, &delivery).await;
                 Disposition::DeadLetter { reason }
             } else {
                 Disposition::Retry { reason }
             }
         }
+    }
+}
+
+/// What has become a dead letter is not to come up, and become one, again and again. If that comes to nothing, the next time
+/// it does.
+async fn leave_due_index(deps: &Deps, message: &DeliveryMessage) {
+    if let Err(error) = deps.store.leave_due_index(&message.delivery).await {
+        tracing::warn!(delivery = %message.delivery, error = &error as &dyn Error, "still in the due-index");
     }
 }
 
@@ -94,7 +103,7 @@ async fn attempt(
     stored: StoredDelivery,
 ) -> Result<(), Failure> {
     let StoredDelivery { delivery, revision, .. } = stored;
-    let Some(body) = body(deps, message, target.format).await? else {
+    let Some(body) = body(deps, message, &delivery, target.format).await? else {
         return cancel(deps, delivery, revision).await;
     };
     let at = deps.clock.now();
@@ -161,7 +170,12 @@ pub(crate) fn attempts(delivery: &Delivery) -> u32 {
 struct EventNotYetCommitted;
 
 /// What to send; `None` when the event has expired, or came in no request and the endpoint wants the request.
-async fn body(deps: &Deps, message: &DeliveryMessage, format: BodyFormat) -> Result<Option<Body>, Failure> {
+async fn body(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    delivery: &Delivery,
+    format: BodyFormat,
+) -> Result<Option<Body>, Failure> {
     if let Some(carried) = message.carried.as_ref().filter(|carried| carried.format == format) {
         let Carried { payload, headers, .. } = carried.clone();
         return Ok(Some(match format.content_type() {
@@ -170,8 +184,12 @@ async fn body(deps: &Deps, message: &DeliveryMessage, format: BodyFormat) -> Res
         }));
     }
     let Some(record) = deps.store.event(&message.event).await? else {
-        let is_young = deps.clock.now().duration_since(message.created_at) < EVENT_COMMIT_PATIENCE;
-        return if is_young { Err(EventNotYetCommitted.into()) } else { Ok(None) };
+        // Not by the event's age: one that comes out of quarantine is days old when it is recorded. A delivery that never
+        // finds its event becomes a dead letter.
+        let first = delivery.attempts.first();
+        let is_over =
+            first.is_some_and(|first| deps.clock.now().duration_since(first.at) >= EVENT_COMMIT_PATIENCE);
+        return if is_over { Ok(None) } else { Err(EventNotYetCommitted.into()) };
     };
     // It waited for the provider's API, and the answer, which this delivery tells, is about to be written over it.
     if record.event.is_withheld() {
@@ -193,15 +211,16 @@ struct Made {
 }
 
 /// Adds the attempt to the delivery, with what follows from it. If somebody else wrote the delivery in between
-/// (a repeat of the same message, at the same time), a success is added to what they wrote, and a failure of
-/// an attempt that they recorded already is dropped.
+/// (a repeat of the same message, at the same time), it is added to what they wrote, unless that is settled, or this is the
+/// failure of an attempt that they recorded already.
 async fn record(
     deps: &Deps,
     message: &DeliveryMessage,
-    mut delivery: Delivery,
+    before: Delivery,
     mut revision: u64,
     made: &Made,
 ) -> Result<Delivery, Failure> {
+    let mut delivery = before.clone();
     loop {
         settle(deps, &mut delivery, made);
         let wait = delivery.next_attempt_at.map_or(Wait::Nothing, |next| {
@@ -213,9 +232,19 @@ async fn record(
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }
-        let Some(written) = deps.store.delivery(&delivery.id).await? else { continue };
-        let settled = matches!(written.delivery.status, DeliveryStatus::Succeeded | DeliveryStatus::Canceled);
-        if settled || made.verdict != Verdict::Succeeded {
+        let Some(written) = deps.store.delivery(&before.id).await? else {
+            // It has expired meanwhile.
+            (delivery, revision) = (before.clone(), 0);
+            continue;
+        };
+        // It may only have been parked.
+        let is_recorded = attempts(&written.delivery) >= message.attempt;
+        let is_over = match written.delivery.status {
+            DeliveryStatus::Succeeded => true,
+            DeliveryStatus::Canceled => made.verdict != Verdict::Succeeded,
+            _ => is_recorded && made.verdict != Verdict::Succeeded,
+        };
+        if is_over {
             return Ok(written.delivery);
         }
         (delivery, revision) = (written.delivery, written.revision);
@@ -249,9 +278,12 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
     delivery.next_attempt_at = next_attempt_at;
 }
 
-/// There is nothing to send, or nowhere to send it.
+/// There is nothing to send, or nowhere to send it. What was delivered, or given up, stays that: it came up because somebody
+/// asked for it again.
 async fn cancel(deps: &Deps, mut delivery: Delivery, revision: u64) -> Result<(), Failure> {
-    delivery.status = DeliveryStatus::Canceled;
+    if !matches!(delivery.status, DeliveryStatus::Succeeded | DeliveryStatus::Exhausted) {
+        delivery.status = DeliveryStatus::Canceled;
+    }
     delivery.next_attempt_at = None;
     match deps.store.put_delivery(&delivery, revision, Wait::Nothing).await {
         // Whoever wrote it in between has recorded what became of it.

@@ -81,7 +81,8 @@ pub(crate) async fn note(deps: &Deps, id: &EndpointId, verdict: &Verdict) {
 }
 
 /// Notes a success that is recorded already, when its message comes again: whoever recorded it may have stopped before it was
-/// noted, and the endpoint's next delivery, which would make up for that, may be days off. A failure since then counts.
+/// noted, and the endpoint's next delivery, which would make up for that, may be days off. Failures that began since then count;
+/// those that began before and went on are forgotten, and counted afresh if they still go on.
 pub(crate) async fn catch_up(deps: &Deps, delivery: &Delivery) {
     let succeeded = |attempt: &&Attempt| attempt.outcome == AttemptOutcome::Succeeded;
     let Some(attempt) = delivery.attempts.iter().rfind(succeeded) else { return };

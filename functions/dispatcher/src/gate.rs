@@ -4,7 +4,7 @@
 //! 2. the lane ([`crate::pace`]): a slow endpoint's delivery leaves the fast lane, without an attempt;
 //! 3. the probe: while the breaker is half open, one delivery gets it, in the lane in which it is made; others are parked;
 //! 4. the rate: `limits.per_second`, counted over all dispatchers in one item for each second;
-//! 5. the concurrency: `limits.concurrent`, or in the slow lane [`SLOW_LANE_BOUND`], held by leases in one item.
+//! 5. the concurrency: `limits.concurrent`, in the slow lane [`SLOW_LANE_BOUND`] at most, held by leases in one item.
 //!
 //! **Guarantee:** a delivery that is not let in uses up no attempt, and is parked or queued again before its message is
 //! done. At most `per_second` attempts begin in a second of the dispatchers' clocks, so at most twice that in any second that
@@ -33,7 +33,7 @@ use std::error::Error;
 use std::time::Duration;
 use store::{Lease, StoreError};
 
-/// Attempts of one endpoint that are under way in the slow lane, unless it says otherwise: a twentieth of those that the
+/// Attempts of one endpoint that are under way in the slow lane, unless it wants fewer: a twentieth of those that the
 /// lane's mapping takes (50 batches of 10), and where each of them is in a batch of its own, half of the batches.
 const SLOW_LANE_BOUND: u16 = 25;
 /// How much longer than its attempt a lease lasts: what is read before the attempt and recorded after it. It is given back
@@ -82,9 +82,7 @@ pub(crate) async fn ask(
             return Ok(Verdict::Postpone(delay));
         }
     }
-    let Some(limit) = target.limits.concurrent.or((lane == Lane::Slow).then_some(SLOW_LANE_BOUND)) else {
-        return Ok(Verdict::Enter(None));
-    };
+    let Some(limit) = bound(target.limits.concurrent, lane) else { return Ok(Verdict::Enter(None)) };
     let now = deps.clock.now();
     let expires_at = now + SignedDuration::try_from(target.timeout).unwrap_or_default() + LEASE_MARGIN;
     let lease = Lease::new(expires_at, deps.entropy.bytes());
@@ -93,6 +91,14 @@ pub(crate) async fn ask(
     } else {
         Verdict::Postpone(room_delay(message.hops, deps.entropy.unit()))
     })
+}
+
+/// In the slow lane nobody has more than the bound, whatever they can bear: there it is the others that it protects.
+fn bound(wanted: Option<u16>, lane: Lane) -> Option<u16> {
+    match lane {
+        Lane::Fast => wanted,
+        Lane::Slow => Some(wanted.map_or(SLOW_LANE_BOUND, |wanted| wanted.min(SLOW_LANE_BOUND))),
+    }
 }
 
 /// Gives the lease back. If that comes to nothing, the lease expires.

@@ -50,6 +50,11 @@ pub(crate) async fn park(
     };
     if !message.manual || delivery.status == DeliveryStatus::Pending {
         delivery.next_attempt_at = Some(until);
+        // A copy of the message may have found the endpoint disabled, before it was enabled again.
+        if delivery.status == DeliveryStatus::Canceled {
+            let is_new = delivery.attempts.is_empty();
+            delivery.status = if is_new { DeliveryStatus::Pending } else { DeliveryStatus::Retrying };
+        }
     }
     match deps.store.put_delivery(&delivery, revision, wait).await {
         // Whoever wrote it in between has recorded an attempt, or parked it as well.

@@ -213,7 +213,8 @@ pub(crate) async fn replace(
     Ok(http::ok(&view, revision, None))
 }
 
-/// Deliveries that still wait for it are canceled when their time comes.
+/// Deliveries that still wait for it are canceled when their time comes. What waits for a client that polls has no such time:
+/// it stays `pending` until it expires (ADR 0024).
 pub(crate) async fn delete(
     State(deps): State<Deps>,
     Path(id): Path<EndpointId>,

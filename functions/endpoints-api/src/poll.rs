@@ -21,8 +21,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{
-    Delivery, DeliveryId, DeliveryStatus, Destination, EVENT_COMMIT_PATIENCE, Endpoint, EndpointId,
-    EndpointStatus, ReplayId,
+    DeliveryId, DeliveryStatus, Destination, EVENT_COMMIT_PATIENCE, Endpoint, EndpointId, EndpointStatus,
+    ReplayId,
 };
 use http::{Code, Listing, Params, Path, Problem};
 use relay::{Body, REPLAY, Target};
@@ -139,13 +139,14 @@ impl Deps {
         let stored = self.store.current_deliveries(ids).await?;
         let mut waiting: HashMap<DeliveryId, StoredDelivery> = stored
             .into_iter()
+            .filter_map(readable)
             .filter(|stored| stored.placed.is_some())
             .map(|stored| (stored.delivery.id.clone(), stored))
             .collect();
         let events = self.store.events_by_id(waiting.values().map(|stored| &stored.delivery.event)).await?;
         let mut ready = Vec::with_capacity(waiting.len());
         for stored in ids.iter().filter_map(|id| waiting.remove(id)) {
-            match self.body(&stored.delivery, events.get(&stored.delivery.event), target) {
+            match self.body(&stored, events.get(&stored.delivery.event), target) {
                 Made::Ready(body) => ready.push((self.sign(&stored, body, target)?, stored.revision)),
                 Made::NotYet => {}
                 Made::Never => self.cancel(stored).await?,
@@ -154,10 +155,13 @@ impl Deps {
         Ok(ready)
     }
 
-    fn body(&self, delivery: &Delivery, record: Option<&EventRecord>, target: &Target) -> Made {
+    fn body(&self, stored: &StoredDelivery, record: Option<&EventRecord>, target: &Target) -> Made {
         let Some(record) = record else {
-            let is_young = self.clock.now().duration_since(delivery.created_at) < EVENT_COMMIT_PATIENCE;
-            return if is_young { Made::NotYet } else { Made::Never };
+            // Not by the event's age: one that comes out of quarantine is days old when it is recorded.
+            let waits_since = stored.placed.as_ref().map(|placed| placed.at);
+            let is_over = waits_since
+                .is_some_and(|since| self.clock.now().duration_since(since) >= EVENT_COMMIT_PATIENCE);
+            return if is_over { Made::Never } else { Made::NotYet };
         };
         // It waited for the provider's API, and the answer, which this delivery tells, is about to be written over it.
         if record.event.is_withheld() {
@@ -198,6 +202,14 @@ fn replay(stored: &StoredDelivery) -> Option<&ReplayId> {
         Some(Asked::For(replay)) => Some(replay),
         Some(Asked::ByHand) | None => stored.delivery.attempts.first()?.replay.as_ref(),
     }
+}
+
+/// One that can't be read keeps no other from being fetched; it stays where it is.
+fn readable(stored: Result<StoredDelivery, StoreError>) -> Option<StoredDelivery> {
+    let told = |error: &StoreError| {
+        tracing::error!(error = error as &dyn std::error::Error, "a delivery in a mailbox can't be read");
+    };
+    stored.inspect_err(told).ok()
 }
 
 /// What can be handed out of an event.

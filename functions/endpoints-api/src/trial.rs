@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// Somebody waits for the answer, and the function itself has 15 s.
+/// Somebody waits for the answer, and the function itself has 28 s.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize)]

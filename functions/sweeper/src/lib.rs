@@ -5,6 +5,8 @@
 //! crash in between queues it twice, and the dispatcher recognises the second by its number. If the queued
 //! message is lost, the entry comes up again.
 //!
+//! A shard that can't be drained keeps neither the others nor what comes after from their turn.
+//!
 //! Replays come after what is due, and take their steps in turn ([`replay`]): none waits for another to end. The sources
 //! ([`watch`]) are looked after in every tenth minute, and neither waits for the other's failing.
 
@@ -18,6 +20,7 @@ use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
 use replay::{Step, StepError};
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
+use std::error::Error;
 use std::time::Duration;
 use store::{Asked, DUE_SHARDS, Due, Store, StoreError, StoredDelivery};
 
@@ -85,20 +88,40 @@ impl Deps {
 pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
     let started = deps.clock.now();
     let mut swept = Swept::default();
-    for shard in 0..DUE_SHARDS {
-        while deps.clock.now().duration_since(started) < MAX_RUN {
-            let due = deps.store.due_deliveries(shard, started, PAGE).await?;
-            let full = due.len() == PAGE;
-            swept.queued += queue_due(deps, due).await?;
-            if !full {
-                break;
-            }
-        }
+    let mut failed = None;
+    for shard in shards(started) {
+        let drained = drain(deps, shard, started, &mut swept.queued).await;
+        failed = failed.or(drained.err());
     }
     let watched = watch(deps, started).await;
-    swept.replay_steps = replay(deps, started + MAX_RUN).await?;
+    let replayed = replay(deps, started + MAX_RUN).await;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    swept.replay_steps = replayed?;
     swept.notices = watched?;
     Ok(swept)
+}
+
+/// Another one comes first each minute: where there is more than a run can queue, none is left behind for good.
+fn shards(started: Timestamp) -> impl Iterator<Item = u8> {
+    let minute = started.as_second().max(0) / 60;
+    let first = u8::try_from(minute % i64::from(DUE_SHARDS)).unwrap_or(0);
+    (0..DUE_SHARDS).map(move |shard| (first + shard) % DUE_SHARDS)
+}
+
+/// Queues what is due in a shard, and adds to `queued` how much that was.
+async fn drain(deps: &Deps, shard: u8, started: Timestamp, queued: &mut usize) -> Result<(), SweepError> {
+    let mut last: Option<Due> = None;
+    while deps.clock.now().duration_since(started) < MAX_RUN {
+        let due = deps.store.due_deliveries(shard, started, last.as_ref(), PAGE).await?;
+        last = due.last().filter(|_| due.len() == PAGE).cloned();
+        *queued += queue_due(deps, due).await?;
+        if last.is_none() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn watch(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
@@ -149,9 +172,13 @@ async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
     if due.is_empty() {
         return Ok(0);
     }
-    let stored = deps.store.deliveries_by_id(due.iter().map(|due| &due.delivery)).await?;
+    let stored = deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await?;
+    let unreadable = |error: &StoreError| {
+        tracing::error!(error = error as &dyn Error, "a due delivery can't be read: it comes up again");
+    };
     let waiting: HashMap<&DeliveryId, &StoredDelivery> = stored
         .iter()
+        .filter_map(|stored| stored.as_ref().inspect_err(|error| unreadable(error)).ok())
         .filter(|stored| is_waiting(stored))
         .map(|stored| (&stored.delivery.id, stored))
         .collect();

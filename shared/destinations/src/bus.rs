@@ -2,8 +2,8 @@
 //!
 //! **Guarantee:** an event counts as delivered only if EventBridge gave it an id, and its bus was there within the last
 //! minute. PutEvents itself confirms events for a bus that does not exist, and drops them
-//! (<https://github.com/aws/aws-cli/issues/9186>); so a bus of our own account is looked up, once a minute. Another
-//! account's can't be: it is for its owner to keep.
+//! (<https://github.com/aws/aws-cli/issues/9186>); so a bus of our own account is looked up, once a minute. One that may
+//! not be looked up is taken to be there. Another account's can't be: it is for its owner to keep.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ mod tests;
 use crate::About;
 use crate::arn::BusArn;
 use crate::outcome;
-use aws_sdk_eventbridge::error::SdkError;
+use aws_sdk_eventbridge::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusError;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -26,14 +26,16 @@ const SOURCE: &str = "payrelay";
 const MAX_BYTES: usize = 1024 * 1024;
 /// What the time of an entry counts for (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>).
 const TIME_BYTES: usize = 14;
-/// How long a bus is taken to be there after it was seen.
+/// How long a bus is taken to be there after it was seen, or after the look at it was denied.
 const SEEN_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 #[derive(Debug)]
 pub(crate) struct Buses {
     client: aws_sdk_eventbridge::Client,
     own_account: Option<String>,
-    seen: Cache<BusArn, ()>,
+    /// Those that were there, and those that we may not look up: a permission that is missing would be missing at
+    /// every attempt, each with a call and a line of log.
+    looked_up: Cache<BusArn, ()>,
 }
 
 impl Buses {
@@ -43,7 +45,7 @@ impl Buses {
         own_account: Option<String>,
         clock: Clock,
     ) -> Self {
-        Self { client, own_account, seen: Cache::new(clock, SEEN_FOR) }
+        Self { client, own_account, looked_up: Cache::new(clock, SEEN_FOR) }
     }
 
     pub(crate) async fn put(
@@ -78,7 +80,7 @@ impl Buses {
     /// What to answer if the bus is known not to be there. Where that can't be told, the event is put: its own answer
     /// says more.
     async fn absence(&self, bus: &BusArn) -> Option<Result<Response, SendError>> {
-        if self.own_account.as_deref() != Some(bus.account()) || self.seen.get(bus).is_some() {
+        if self.own_account.as_deref() != Some(bus.account()) || self.looked_up.get(bus).is_some() {
             return None;
         }
         match self.client.describe_event_bus().name(bus.name()).send().await {
@@ -88,6 +90,9 @@ impl Buses {
                 Some(outcome::of_error(SdkError::ServiceError(refusal)))
             }
             Err(error) => {
+                if is_denied(&error) {
+                    self.looked_up.insert(bus.clone(), ());
+                }
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(
                     error,
@@ -97,11 +102,18 @@ impl Buses {
                 None
             }
             Ok(_) => {
-                self.seen.insert(bus.clone(), ());
+                self.looked_up.insert(bus.clone(), ());
                 None
             }
         }
     }
+}
+
+/// Both spellings are in use: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html> has the
+/// longer one.
+fn is_denied(error: &SdkError<DescribeEventBusError>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    matches!(code, Some("AccessDenied" | "AccessDeniedException"))
 }
 
 /// `resources` name what the event is about and what a receiver drops repeats by, since an event has no headers.

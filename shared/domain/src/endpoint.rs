@@ -1,10 +1,14 @@
 //! Endpoints: where client apps take deliveries, with what they want, in which form, and how it is signed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     BodyFormat, Conditions, EndpointId, EventTypePattern, RetrySchedule, SealedSecret, SourceId, serde_time,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,8 +21,9 @@ pub enum EndpointStatus {
     Disabled,
 }
 
-/// Where deliveries go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where deliveries go. Many receivers have their password in the path or the query of their URL: `Debug` shows its scheme
+/// and host alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Destination {
     /// They are posted to this URL.
@@ -29,6 +34,28 @@ pub enum Destination {
     Eventbridge { arn: String },
     /// Nowhere: they wait until the client polls for them.
     Poll,
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http { url } => f.debug_struct("Http").field("url", &origin(url)).finish(),
+            Self::Sqs { arn } => f.debug_struct("Sqs").field("arn", arn).finish(),
+            Self::Eventbridge { arn } => f.debug_struct("Eventbridge").field("arn", arn).finish(),
+            Self::Poll => f.write_str("Poll"),
+        }
+    }
+}
+
+/// `https://host:port/…`: whatever follows the host is hidden, and what may precede it (user name and password). Of a text
+/// that has no host, nothing is shown. It only has to hide enough, so it needs no URL parser.
+fn origin(url: &str) -> String {
+    let is_scheme = |(scheme, _): &(&str, &str)| scheme.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let Some((scheme, rest)) = url.split_once("://").filter(is_scheme) else { return "…".to_owned() };
+    // A backslash is a slash to browsers' parsers.
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}/…")
 }
 
 /// What an endpoint takes at most. What would be more waits; no attempt is used up by that.
@@ -124,8 +151,8 @@ pub struct CustomHeaders {
     pub sealed: String,
 }
 
-impl std::fmt::Debug for CustomHeaders {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for CustomHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomHeaders").field("shown", &self.shown).finish_non_exhaustive()
     }
 }

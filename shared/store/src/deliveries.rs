@@ -69,6 +69,22 @@ impl Store {
         self.batch_get(ids, false).await?.iter().map(read).collect()
     }
 
+    /// AP45: takes a delivery out of the due-index, without reading it.
+    pub async fn leave_due_index(&self, id: &DeliveryId) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(id.pk(), id.sk())))
+            .update_expression("REMOVE #p, #s")
+            .condition_expression("#p = :due")
+            .expression_attribute_names("#p", keys::GSI2PK)
+            .expression_attribute_names("#s", keys::GSI2SK)
+            .expression_attribute_values(":due", text(due_key_for(id)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        self.try_update(update).await.map(drop)
+    }
+
     /// AP17: writes a delivery that was read at `revision`. `wait` puts it into an index, or takes it out.
     pub async fn put_delivery(
         &self,
@@ -102,15 +118,25 @@ impl Store {
         Ok(next)
     }
 
-    /// AP18: what is due in a shard of the due-index, oldest first.
+    /// AP18: what is due in a shard of the due-index, oldest first, behind `after`. Going on behind the last one keeps
+    /// what has just been moved from being given again: the index may not have heard of it.
     pub async fn due_deliveries(
         &self,
         shard: u8,
         now: Timestamp,
+        after: Option<&Due>,
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         let until = due_sort_key(now);
-        let found = self.query(Index::Gsi2, &due_shard_key(shard), Range::UpTo(&until), limit).await?;
+        let partition = due_shard_key(shard);
+        let after = after.map(|due| {
+            let mut entry = key(due.delivery.pk(), due.delivery.sk());
+            entry.insert(keys::GSI2PK.to_owned(), text(partition.clone()));
+            entry.insert(keys::GSI2SK.to_owned(), text(due_sort_key(due.due_at)));
+            entry
+        });
+        let range = Range::UpTo { last: &until, after: after.as_ref() };
+        let found = self.query(Index::Gsi2, &partition, range, limit).await?;
         let due = found.items.iter().filter_map(|item| {
             let delivery = get_text(item, keys::SK)?.parse().ok()?;
             Some(Due { delivery, due_at: time_of_key(get_text(item, keys::GSI2SK)?)? })

@@ -123,6 +123,8 @@ impl Store {
         let update = self
             .update_limit(&keys::lease_key(endpoint), keys::LEASES)
             .update_expression("DELETE #l :leases")
+            // Else the release of a lease whose item has expired would make an item that does not.
+            .condition_expression("attribute_exists(#l)")
             .expression_attribute_names("#l", LEASES)
             .expression_attribute_values(":leases", text_set(leases));
         self.try_update(update).await.map(drop)

@@ -67,12 +67,13 @@ impl Store {
         Ok(Page { items: ids.collect(), next: found.next })
     }
 
-    /// AP44: deliveries as they are at this moment; those without an item are left out.
+    /// AP44: deliveries as they are at this moment, each by itself, so that one that can't be read keeps no other from its
+    /// turn; those without an item are left out.
     pub async fn current_deliveries(
         &self,
         ids: impl IntoIterator<Item = &DeliveryId>,
-    ) -> Result<Vec<StoredDelivery>, StoreError> {
-        self.batch_get(ids, true).await?.iter().map(read).collect()
+    ) -> Result<Vec<Result<StoredDelivery, StoreError>>, StoreError> {
+        Ok(self.batch_get(ids, true).await?.iter().map(read).collect())
     }
 }
 

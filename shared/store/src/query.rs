@@ -17,8 +17,8 @@ pub(crate) enum Index {
 pub(crate) enum Range<'a> {
     /// From the greatest sort key down; below `before` where it is given.
     Descending { before: Option<&'a str> },
-    /// From the least sort key up to and including this one.
-    UpTo(&'a str),
+    /// From the least sort key up to and including `last`; behind the entry of this key where it is given.
+    UpTo { last: &'a str, after: Option<&'a Item> },
     /// From the first of these sort keys up to and including the second, which must not be less.
     Between(&'a str, &'a str),
     /// From the least sort key with this beginning up; only of the table. Above `after` where it is given.
@@ -45,7 +45,7 @@ impl Store {
         let mut last = None;
         let (condition, bound, start) = match range {
             Range::Descending { before } => ("#p = :p AND #s < :s", before.unwrap_or(ABOVE_ALL), None),
-            Range::UpTo(last) => ("#p = :p AND #s <= :s", last, None),
+            Range::UpTo { last, after } => ("#p = :p AND #s <= :s", last, after.cloned()),
             Range::Between(from, to) => {
                 last = Some(text(to));
                 ("#p = :p AND #s BETWEEN :s AND :t", from, None)

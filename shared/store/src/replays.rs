@@ -62,7 +62,9 @@ impl Store {
     /// AP30: the replays that are running, oldest first. One that has ended a moment ago may be among them: read it
     /// (AP27) before going on with it.
     pub async fn running_replays(&self, limit: usize) -> Result<Vec<ReplayId>, StoreError> {
-        let found = self.query(Index::Gsi2, RUNNING_REPLAYS, Range::UpTo(ABOVE_ALL), limit).await?;
+        let found = self
+            .query(Index::Gsi2, RUNNING_REPLAYS, Range::UpTo { last: ABOVE_ALL, after: None }, limit)
+            .await?;
         Ok(found.items.iter().filter_map(|item| get_text(item, keys::SK)?.parse().ok()).collect())
     }
 

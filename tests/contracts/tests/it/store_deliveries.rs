@@ -1,5 +1,7 @@
 //! Deliveries and the index of those that are due.
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::Clients;
 use domain::{Delivery, DeliveryId, DeliveryStatus, EventType, ReplayId};
 use futures::future::join_all;
@@ -12,6 +14,8 @@ crate::checks!["store":
     a_delivery_is_written_at_the_revision_that_was_read_and_at_no_other,
     deliveries_are_found_by_their_ids_and_unknown_ones_are_left_out,
     what_is_due_comes_oldest_first_and_not_before_its_time,
+    what_is_due_is_read_on_behind_the_last_also_where_that_was_moved,
+    a_delivery_that_can_not_be_read_keeps_no_other_from_being_read_and_can_leave_the_index,
     a_delivery_leaves_the_due_index_when_it_is_written_without_a_time,
     a_due_entry_is_moved_by_one_of_two,
     a_due_entry_of_a_delivery_that_is_done_is_gone,
@@ -38,7 +42,7 @@ fn delivery(key: &str, endpoint: u64) -> Delivery {
 async fn due(store: &Store, now: Timestamp, limit: usize) -> Vec<Due> {
     let mut all = Vec::new();
     for shard in 0..DUE_SHARDS {
-        let due = store.due_deliveries(shard, now, limit).await.unwrap();
+        let due = store.due_deliveries(shard, now, None, limit).await.unwrap();
         assert!(due.len() <= limit);
         assert!(due.is_sorted_by_key(|due| due.due_at), "{due:?}");
         all.extend(due);
@@ -91,9 +95,53 @@ async fn what_is_due_comes_oldest_first_and_not_before_its_time(clients: Clients
     let first = due(&store, at(6000), 1).await;
     assert!(first.len() > 1, "twenty deliveries stand in more than one shard");
     for shard in 0..DUE_SHARDS {
-        let all = store.due_deliveries(shard, at(6000), 100).await.unwrap();
-        assert_eq!(store.due_deliveries(shard, at(6000), 1).await.unwrap().first(), all.first());
+        let all = store.due_deliveries(shard, at(6000), None, 100).await.unwrap();
+        assert_eq!(store.due_deliveries(shard, at(6000), None, 1).await.unwrap().first(), all.first());
     }
+}
+
+async fn what_is_due_is_read_on_behind_the_last_also_where_that_was_moved(clients: Clients) {
+    let store = store(&clients).await;
+    for number in 0..12 {
+        // The same millisecond: only the whole key tells them apart.
+        store.put_delivery(&delivery(&number.to_string(), 1), 0, Wait::Due(at(1000))).await.unwrap();
+    }
+    let mut found = Vec::new();
+    for shard in 0..DUE_SHARDS {
+        let mut last = None;
+        while let Some(next) =
+            store.due_deliveries(shard, at(2000), last.as_ref(), 1).await.unwrap().into_iter().next()
+        {
+            assert_eq!(store.move_due(&next, at(1500)).await.unwrap(), DueClaim::Moved);
+            found.push(next.delivery.clone());
+            assert!(found.len() <= 24, "it ends");
+            last = Some(next);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found.len(), 12);
+}
+
+async fn a_delivery_that_can_not_be_read_keeps_no_other_from_being_read_and_can_leave_the_index(
+    clients: Clients,
+) {
+    let store = store(&clients).await;
+    let (broken, sound) = (delivery("first", 1), delivery("first", 2));
+    for delivery in [&broken, &sound] {
+        store.put_delivery(delivery, 0, Wait::Due(at(1000))).await.unwrap();
+    }
+    spoil(&clients, &broken.id).await;
+    let read = store.current_deliveries([&broken.id, &sound.id]).await.unwrap();
+    let readable: Vec<_> = read.into_iter().filter_map(Result::ok).map(|stored| stored.delivery.id).collect();
+    assert_eq!(readable, std::slice::from_ref(&sound.id));
+    store.leave_due_index(&broken.id).await.unwrap();
+    let due: Vec<_> = due(&store, at(2000), 10).await.into_iter().map(|due| due.delivery).collect();
+    assert_eq!(due, [sound.id]);
+    // Who is not there is no error, and does not come into being.
+    let unknown = delivery("other", 1).id;
+    store.leave_due_index(&unknown).await.unwrap();
+    assert_eq!(store.delivery(&unknown).await.unwrap(), None);
 }
 
 async fn a_delivery_leaves_the_due_index_when_it_is_written_without_a_time(clients: Clients) {
@@ -157,11 +205,26 @@ async fn who_asked_for_an_attempt_is_read_with_the_delivery_until_it_is_written_
         let stored = read().await;
         assert_eq!((stored.asked, stored.placed), (Some(asked), None));
     }
-    let shard = (0..DUE_SHARDS).map(async |shard| store.due_deliveries(shard, at(1000), 10).await.unwrap());
+    let shard =
+        (0..DUE_SHARDS).map(async |shard| store.due_deliveries(shard, at(1000), None, 10).await.unwrap());
     let due: Vec<_> = join_all(shard).await.into_iter().flatten().collect();
     assert_eq!(due.len(), 1);
     store.move_due(&due[0], at(2000)).await.unwrap();
     assert!(read().await.asked.is_some(), "it waits still");
     store.put_delivery(&delivery, 2, Wait::Due(at(3000))).await.unwrap();
     assert_eq!(read().await.asked, None);
+}
+
+/// Makes an item unreadable, as one that a later release has written may be.
+async fn spoil(clients: &Clients, id: &DeliveryId) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = clients.dynamodb.update_item().table_name(&clients.name);
+    update
+        .key("PK", text(id.partition()))
+        .key("SK", text(id.as_str()))
+        .update_expression("SET d = :d")
+        .expression_attribute_values(":d", AttributeValue::B(Blob::new([9; 9])))
+        .send()
+        .await
+        .unwrap();
 }

@@ -455,7 +455,7 @@ fn the_api_s_description_has_every_answer_to_a_webhook() {
         responses.keys().cloned().collect()
     };
     let expected = |statuses: &[&str]| statuses.iter().map(|status| (*status).to_owned()).collect();
-    assert_eq!(answers("post"), expected(&["2XX", "400", "401", "404", "413", "503"]));
+    assert_eq!(answers("post"), expected(&["2XX", "400", "401", "404", "413", "503", "508"]));
     assert_eq!(answers("get"), expected(&["200", "401", "404", "405", "503"]));
     // What is not refused by the function is refused by the gateway, where only these two are routed.
     let methods: Vec<&String> = operations.as_object().expect("an object").keys().collect();

@@ -104,7 +104,9 @@ async fn a_loop_through_our_own_webhook_ends_after_one_hop() -> Result<()> {
         own.app.stack.settle().await?;
     }
     own.ended_at_once(&endpoint).await?;
-    assert_eq!(own.types().await?, ["delivery.exhausted", "payment.created"]);
+    let mut types = own.types().await?;
+    types.sort_unstable();
+    assert_eq!(types, ["delivery.exhausted", "payment.created"]);
     assert_eq!(watcher.receipts().len(), 1, "somebody else is told");
     assert_eq!(own.app.get(&format!("/v1/endpoints/{endpoint}")).await?["status"], "active");
     Ok(())

@@ -392,6 +392,8 @@ async fn what_is_placed_before_its_event_is_committed_is_fetched_once_that_is_do
     for call in 0..20 {
         let client = Client::start().await?;
         client.send(0).await?;
+        // However late it is recorded: the age of an event says nothing of when it is committed.
+        client.app.clock.advance(SignedDuration::from_hours(48));
         let stack = &client.app.stack;
         client.app.faults.arm(Crash { call, side: Side::Before });
         let handle = async |batch| lost(&batch, consumer::handle(&stack.consumer, batch.clone()).await);

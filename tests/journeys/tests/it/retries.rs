@@ -178,3 +178,21 @@ async fn retries_by_hand_neither_use_up_the_schedule_nor_undo_a_delivery() -> Re
     assert_eq!(delivery(&app).await?["status"], "succeeded");
     Ok(())
 }
+
+#[tokio::test]
+async fn what_was_delivered_stays_delivered_if_its_endpoint_is_gone_when_it_is_asked_for_again() -> Result<()>
+{
+    let app = App::start().await?;
+    let (endpoint, receiver) = app.endpoint().await?;
+    one_event(&app).await?;
+    let delivered = delivery(&app).await?;
+    assert_eq!(delivered["status"], "succeeded");
+    let path = format!("/v1/deliveries/{}/retry", delivered["id"].as_str().unwrap_or_default());
+    assert_eq!(app.api(Method::POST, &path, None).await?.status, StatusCode::ACCEPTED);
+    let gone = app.api(Method::DELETE, &format!("/v1/endpoints/{endpoint}"), None).await?;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    app.stack.settle().await?;
+    assert_eq!(delivery(&app).await?["status"], "succeeded");
+    assert_eq!(receiver.receipts().len(), 1);
+    Ok(())
+}
