@@ -118,7 +118,7 @@ impl Deps {
             return Ok(stored.delivery);
         }
         let (event, endpoint) = self.store.event_of_delivery(id).await?.ok_or_else(Problem::not_found)?;
-        Ok(pending(&event, &endpoint))
+        Ok(Delivery::pending(&event, &endpoint))
     }
 
     async fn of_events(
@@ -170,7 +170,7 @@ impl Deps {
         let mut deliveries: Vec<Delivery> = Vec::new();
         for event in events {
             let mut own: Vec<Delivery> =
-                event.endpoints.iter().map(|endpoint| pending(event, endpoint)).collect();
+                event.endpoints.iter().map(|endpoint| Delivery::pending(event, endpoint)).collect();
             own.sort_unstable_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
             deliveries.append(&mut own);
         }
@@ -183,20 +183,6 @@ impl Deps {
             }
         }
         Ok(deliveries)
-    }
-}
-
-/// A delivery that was not attempted yet.
-fn pending(event: &Event, endpoint: &EndpointId) -> Delivery {
-    Delivery {
-        id: DeliveryId::derive(&event.id, endpoint),
-        event: event.id.clone(),
-        endpoint: endpoint.clone(),
-        event_type: event.event_type,
-        status: DeliveryStatus::Pending,
-        created_at: event.received_at,
-        next_attempt_at: None,
-        attempts: Vec::new(),
     }
 }
 

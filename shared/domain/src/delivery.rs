@@ -1,6 +1,6 @@
 //! Deliveries and their attempts.
 
-use crate::{DeliveryId, EndpointId, EventId, EventType, ReplayId, serde_time, serde_time_option};
+use crate::{DeliveryId, EndpointId, Event, EventId, EventType, ReplayId, serde_time, serde_time_option};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,22 @@ pub struct Delivery {
     #[serde(with = "serde_time_option", default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
     pub attempts: Vec<Attempt>,
+}
+
+impl Delivery {
+    /// One that was not attempted yet.
+    pub fn pending(event: &Event, endpoint: &EndpointId) -> Self {
+        Self {
+            id: DeliveryId::derive(&event.id, endpoint),
+            event: event.id.clone(),
+            endpoint: endpoint.clone(),
+            event_type: event.event_type,
+            status: DeliveryStatus::Pending,
+            created_at: event.received_at,
+            next_attempt_at: None,
+            attempts: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

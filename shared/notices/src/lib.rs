@@ -8,7 +8,7 @@
 //! The queue is left out on purpose. What is raised because of a message, and sent by another, would go on the chain that
 //! Lambda's recursion detection counts; and a notice may wait for the next sweep, a minute at most.
 
-use domain::{Candidate, Delivery, DeliveryId, DeliveryStatus, Endpoint, EndpointId, Event};
+use domain::{Candidate, Delivery, Endpoint, EndpointId, Event};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use store::{Store, StoreError, Wait};
@@ -40,16 +40,7 @@ async fn begin(
     event: &Event,
     endpoint: &EndpointId,
 ) -> Result<(), StoreError> {
-    let delivery = Delivery {
-        id: DeliveryId::derive(&event.id, endpoint),
-        event: event.id.clone(),
-        endpoint: endpoint.clone(),
-        event_type: event.event_type,
-        status: DeliveryStatus::Pending,
-        created_at: event.received_at,
-        next_attempt_at: Some(now),
-        attempts: Vec::new(),
-    };
+    let delivery = Delivery { next_attempt_at: Some(now), ..Delivery::pending(event, endpoint) };
     match store.put_delivery(&delivery, 0, Wait::Due(now)).await {
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error),

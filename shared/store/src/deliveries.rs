@@ -147,7 +147,7 @@ impl Store {
     /// AP19: moves a due entry to a later time, so that it comes up again if what is started now comes to
     /// nothing. Not a lock: it only spaces the tries.
     pub async fn move_due(&self, due: &Due, to: Timestamp) -> Result<DueClaim, StoreError> {
-        let answer = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -157,19 +157,8 @@ impl Store {
             .expression_attribute_names("#s", keys::GSI2SK)
             .expression_attribute_values(":from", text(due_sort_key(due.due_at)))
             .expression_attribute_values(":to", text(due_sort_key(to)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity());
-                Ok(DueClaim::Moved)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => Ok(DueClaim::Gone),
-                _ => Err(StoreError::unavailable("UpdateItem")(error)),
-            },
-        }
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        Ok(if self.try_update(update).await? { DueClaim::Moved } else { DueClaim::Gone })
     }
 }
 

@@ -117,7 +117,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let Some(room) = QUARANTINE_MAX_BYTES_PER_DAY.checked_sub(bytes) else { return Ok(false) };
         let Quota { pk, sk } = Quota::of(source, day_of(at));
-        let answer = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -132,19 +132,8 @@ impl Store {
             .expression_attribute_values(":ttl", number((at + QUOTA_KEPT).as_second()))
             .expression_attribute_values(":requests", number(QUARANTINE_MAX_REQUESTS_PER_DAY))
             .expression_attribute_values(":room", number(room))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity());
-                Ok(true)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
-                _ => Err(StoreError::unavailable("UpdateItem")(error)),
-            },
-        }
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        self.try_update(update).await
     }
 
     /// AP49: what was kept of these sources on the days (UTC) of these times; days on which nothing was are left out.

@@ -2,10 +2,10 @@
 
 use contracts::Clients;
 use domain::{
-    Arrival, Conditions, DEFAULT_TIMEOUT_SECONDS, Destination, Encoding, Endpoint, EndpointFormat,
-    EndpointId, EndpointLimits, EndpointStatus, Event, EventId, EventType, EventTypePattern, Fact,
-    Notification, OperationKind, OperationState, Payment, PaymentId, SecretId, Signing, Source, SourceId,
-    SourceStatus, VerifiedBy,
+    Arrival, Conditions, DEFAULT_TIMEOUT_SECONDS, Delivery, DeliveryId, DeliveryStatus, Destination,
+    Encoding, Endpoint, EndpointFormat, EndpointId, EndpointLimits, EndpointStatus, Event, EventId,
+    EventType, EventTypePattern, Fact, Notification, OperationKind, OperationState, Payment, PaymentId,
+    SecretId, Signing, Source, SourceId, SourceStatus, VerifiedBy,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
@@ -218,5 +218,20 @@ pub(crate) async fn walk<T>(limit: usize, page: impl AsyncFn(PageRequest) -> Pag
             Some(next) => request.after = Some(next),
             None => return all,
         }
+    }
+}
+
+/// Of the event `key` of the first payment, to one of two endpoints.
+pub(crate) fn delivery(key: &str, endpoint: u64) -> Delivery {
+    let event = event(1, key, at(0)).id;
+    Delivery {
+        id: DeliveryId::derive(&event, &endpoint_id(endpoint)),
+        event,
+        endpoint: endpoint_id(endpoint),
+        event_type: EventType::PaymentCaptured,
+        status: DeliveryStatus::Retrying,
+        created_at: at(0),
+        next_attempt_at: None,
+        attempts: Vec::new(),
     }
 }

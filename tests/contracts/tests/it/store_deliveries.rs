@@ -3,12 +3,12 @@
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::Clients;
-use domain::{Delivery, DeliveryId, DeliveryStatus, EventType, ReplayId};
+use domain::{DeliveryId, DeliveryStatus, ReplayId};
 use futures::future::join_all;
 use jiff::Timestamp;
 use store::{Asked, DUE_SHARDS, Due, DueClaim, Store, StoreError, Wait};
 
-use crate::samples::{at, endpoint_id, event, store};
+use crate::samples::{at, delivery, store};
 
 crate::checks!["store":
     a_delivery_is_written_at_the_revision_that_was_read_and_at_no_other,
@@ -22,21 +22,6 @@ crate::checks!["store":
     a_moved_entry_does_not_stand_in_the_way_of_the_next_write,
     who_asked_for_an_attempt_is_read_with_the_delivery_until_it_is_written_again,
 ];
-
-/// Of the event `key` of the first payment, to one of two endpoints.
-fn delivery(key: &str, endpoint: u64) -> Delivery {
-    let event = event(1, key, at(0)).id;
-    Delivery {
-        id: DeliveryId::derive(&event, &endpoint_id(endpoint)),
-        event,
-        endpoint: endpoint_id(endpoint),
-        event_type: EventType::PaymentCaptured,
-        status: DeliveryStatus::Retrying,
-        created_at: at(0),
-        next_attempt_at: None,
-        attempts: Vec::new(),
-    }
-}
 
 /// What is due by then in all shards.
 async fn due(store: &Store, now: Timestamp, limit: usize) -> Vec<Due> {

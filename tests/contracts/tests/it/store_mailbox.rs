@@ -1,11 +1,11 @@
 //! Deliveries that wait to be fetched.
 
 use contracts::Clients;
-use domain::{Delivery, DeliveryId, DeliveryStatus, EventType, ReplayId};
+use domain::{DeliveryId, ReplayId};
 use jiff::Timestamp;
 use store::{Asked, DUE_SHARDS, Placed, Store, StoreError, StoredDelivery, Wait};
 
-use crate::samples::{at, endpoint_id, event, store};
+use crate::samples::{at, delivery, endpoint_id, store};
 
 crate::checks!["store":
     a_mailbox_has_what_was_placed_in_the_order_of_placing_a_page_at_a_time,
@@ -14,21 +14,6 @@ crate::checks!["store":
     of_two_that_take_a_delivery_from_its_mailbox_one_does,
     a_delivery_goes_from_the_due_index_to_its_mailbox,
 ];
-
-/// Of the event `key` of the first payment, to one of two endpoints.
-fn delivery(key: &str, endpoint: u64) -> Delivery {
-    let event = event(1, key, at(0)).id;
-    Delivery {
-        id: DeliveryId::derive(&event, &endpoint_id(endpoint)),
-        event,
-        endpoint: endpoint_id(endpoint),
-        event_type: EventType::PaymentCaptured,
-        status: DeliveryStatus::Pending,
-        created_at: at(0),
-        next_attempt_at: None,
-        attempts: Vec::new(),
-    }
-}
 
 fn placed(milliseconds: i64) -> Wait {
     Wait::Fetch(Placed { at: at(milliseconds), asked: None })

@@ -8,7 +8,6 @@ use journeys::{App, Receipt, Receiver};
 use serde_json::{Value, json};
 use simulators::Stripe;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 /// Payments are created, a second apart.
 pub(crate) async fn events(
@@ -147,27 +146,5 @@ async fn a_replay_that_fails_undoes_no_delivery_and_uses_up_no_schedule() -> Res
     assert_eq!(shown().await?, before);
     pass_minute(&app).await?;
     assert_eq!(shown().await?[0][0], "succeeded", "the retry came as it was scheduled");
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_comes_in_one_second_is_spread_over_it() -> Result<()> {
-    let app = App::start().await?;
-    let stripe = Stripe::new([1; 16]);
-    let source = app.source("stripe", stripe.secret()).await?;
-    let (endpoint, receiver) = app.endpoint().await?;
-    let since = app.clock.now();
-    events(&app, &source, &stripe, 0..6).await?;
-    replay(&app, json!({ "endpoint": endpoint, "since": since.to_string() })).await?;
-    sweeper::handle(&app.stack.sweeper).await?;
-    // In real time: the test's clock stands still.
-    let begun = Instant::now();
-    app.stack.settle().await?;
-    assert!(begun.elapsed() >= Duration::from_millis(500), "ten a second: each a tenth after the one before");
-    let receipts = receiver.receipts();
-    let ids = |receipts: &[Receipt]| -> Vec<String> {
-        receipts.iter().map(|receipt| receipt.webhook_id.clone()).collect()
-    };
-    assert_eq!(ids(&receipts[6..]), ids(&receipts[..6]), "oldest first");
     Ok(())
 }
