@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import standardwebhooks
 import svix.webhooks
@@ -90,3 +91,16 @@ def under_our_names(delivery: Delivery) -> Delivery:
     """Where a provider's request has the names of our headers itself, ours stand beside them with a prefix."""
     ours = {f"webhook-{name}": delivery.headers[f"payrelay-webhook-{name}"] for name in ("id", "timestamp", "signature")}
     return replace(delivery, headers=delivery.headers | ours)
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "standard-xml": {"encoding": "xml"},
+    "cloudevents": {"format": "cloudevents"},
+    "thin": {"format": "thin"},
+    "raw": {"format": "raw"},
+}
+
+# Who decodes the body as JSON takes no XML.
+FORMATS_AND_LIBRARIES = [
+    (name, library) for name in FORMATS for library in LIBRARIES if name != "standard-xml" or not library.json_alone
+]

@@ -20,20 +20,11 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from deliveries import LIBRARIES, Library, altered, of_another, under_our_names
+from deliveries import FORMATS, FORMATS_AND_LIBRARIES, LIBRARIES, Library, altered, of_another, under_our_names
 from gateway import Gateway, Source, Webhook, simulated
 from node_sdks import Node
 from receiver import Delivery, Receiver
 from waiting import eventually
-
-FORMATS: dict[str, dict[str, Any]] = {
-    "standard": {},
-    "standard-xml": {"encoding": "xml"},
-    "cloudevents": {"format": "cloudevents"},
-    "thin": {"format": "thin"},
-    "raw": {"format": "raw"},
-}
-
 
 @dataclass
 class Endpoint:
@@ -114,7 +105,7 @@ def takes_it_and_no_forgery(node: Node, library: Library, delivery: Delivery, ke
 
 @pytest.mark.parametrize(
     ("format", "library"),
-    [(name, library) for name in FORMATS for library in LIBRARIES if name != "standard-xml" or not library.json_alone],
+    FORMATS_AND_LIBRARIES,
     ids=str,
 )
 def test_the_library_verifies_every_delivery(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import stripe
 
-from deliveries import LIBRARIES, Library
+from deliveries import FORMATS, FORMATS_AND_LIBRARIES, Library
 from gateway import Gateway, Source, Webhook, simulated
 from node_sdks import Node
 from receiver import Delivery
-from test_deliveries import FORMATS, takes_it_and_no_forgery
+from test_deliveries import takes_it_and_no_forgery
 
 WAIT_SECONDS = 20
 
@@ -68,7 +68,7 @@ def fetched(gateway: Gateway) -> Fetched:
 
 @pytest.mark.parametrize(
     ("format", "library"),
-    [(name, library) for name in FORMATS for library in LIBRARIES if name != "standard-xml" or not library.json_alone],
+    FORMATS_AND_LIBRARIES,
     ids=str,
 )
 def test_the_library_verifies_what_is_fetched(

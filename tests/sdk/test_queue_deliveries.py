@@ -11,20 +11,11 @@ import stripe
 from botocore.config import Config
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 
-from deliveries import LIBRARIES, Library, altered, of_another
+from deliveries import FORMATS, FORMATS_AND_LIBRARIES, Library, altered, of_another
 from gateway import Gateway, Source, simulated
 from node_sdks import Node
 from receiver import Delivery
 from waiting import eventually
-
-FORMATS: dict[str, dict[str, Any]] = {
-    "standard": {},
-    "standard-xml": {"encoding": "xml"},
-    "cloudevents": {"format": "cloudevents"},
-    "thin": {"format": "thin"},
-    "raw": {"format": "raw"},
-}
-
 
 def aws(gateway: Gateway, service: str):
     url = gateway.engines["sqs" if service == "sqs" else "eventbridge"]
@@ -83,7 +74,7 @@ def told(gateway: Gateway) -> tuple[Source, Told]:
 
 @pytest.mark.parametrize(
     ("format", "library"),
-    [(name, library) for name in FORMATS for library in LIBRARIES if name != "standard-xml" or not library.json_alone],
+    FORMATS_AND_LIBRARIES,
     ids=str,
 )
 def test_the_library_verifies_every_message(

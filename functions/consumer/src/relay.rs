@@ -66,7 +66,7 @@ fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint]) -> 
             event.received_at,
             carried,
         );
-        messages.push(Outgoing { body: message.encode(), delay, group: id.to_string() });
+        messages.push(message.after(delay));
     }
     messages
 }

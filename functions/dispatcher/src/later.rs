@@ -10,7 +10,7 @@ use crate::mailbox::asked;
 use crate::pace::Lane;
 use domain::{Delivery, DeliveryStatus};
 use jiff::{SignedDuration, Timestamp};
-use queue::{DeliveryMessage, Outgoing};
+use queue::DeliveryMessage;
 use std::error::Error;
 use std::time::Duration;
 use store::{StoreError, StoredDelivery, Wait};
@@ -77,9 +77,8 @@ pub(crate) async fn come_again(
         let until = deps.clock.now() + SignedDuration::try_from(delay).unwrap_or_default();
         return park(deps, message, stored, until).await;
     }
-    let body = message.clone().because_of(message).encode();
-    let outgoing = Outgoing { body, delay, group: message.group() };
-    Ok(lane.queue(deps).send(outgoing).await?)
+    let again = message.clone().because_of(message);
+    Ok(lane.queue(deps).send(again.after(delay)).await?)
 }
 
 /// Queues the next attempt where it is soon; a later one is found by the sweeper. If the send fails the sweeper finds this
@@ -92,8 +91,7 @@ pub(crate) async fn queue_next(deps: &Deps, delivery: &Delivery, cause: &Deliver
     let Some(next) = next.filter(|next| waits_in_queue(cause, *next, now)) else { return };
     let number = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
     let message = DeliveryMessage::retry(delivery, number, cause.carried.clone()).because_of(cause);
-    let outgoing = Outgoing { body: message.encode(), delay: until(next, now), group: message.group() };
-    if let Err(error) = lane.queue(deps).send(outgoing).await {
+    if let Err(error) = lane.queue(deps).send(message.after(until(next, now))).await {
         tracing::warn!(delivery = %delivery.id, error = &error as &dyn Error, "retry not queued: left to the sweeper");
     }
 }

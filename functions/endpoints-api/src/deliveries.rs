@@ -12,7 +12,7 @@ use domain::{
     EventId, PaymentId,
 };
 use http::{Code, List, Order, Params, Path, Positioned, Problem, page_of, walk};
-use queue::{DeliveryMessage, Outgoing};
+use queue::DeliveryMessage;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
@@ -103,12 +103,8 @@ pub(crate) async fn retry(
         Some(EndpointStatus::Active | EndpointStatus::Failing) => {}
     }
     let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX - 1);
-    let message = Outgoing {
-        body: DeliveryMessage::retry(&delivery, made + 1, None).by_hand().encode(),
-        delay: Duration::ZERO,
-        group: delivery.endpoint.to_string(),
-    };
-    deps.deliveries.send(message).await.map_err(Problem::unavailable)?;
+    let message = DeliveryMessage::retry(&delivery, made + 1, None).by_hand();
+    deps.deliveries.send(message.after(Duration::ZERO)).await.map_err(Problem::unavailable)?;
     Ok(http::json(StatusCode::ACCEPTED, &DeliveryView::from(&delivery)))
 }
 

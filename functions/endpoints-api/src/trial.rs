@@ -48,25 +48,22 @@ pub(crate) async fn test(
     let (content_type, body) = target.format.test_body(&id, &test, at);
     let body = Body::new(content_type, body);
     let signed = target.sign(test.as_str(), at, body).map_err(Problem::internal)?;
-    if target.destination == Place::Poll {
-        let (attempt, message) = (None, Some(signed.into()));
-        let view =
-            TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt, message };
-        return Ok(http::json(StatusCode::OK, &view));
-    }
-    let about = About {
-        id: test.as_str(),
-        event: None,
-        event_type: EventType::EndpointTest,
-        time: at,
-        replay: None,
-        asked_for: None,
+    let (attempt, message) = if target.destination == Place::Poll {
+        (None, Some(signed.into()))
+    } else {
+        let about = About {
+            id: test.as_str(),
+            event: None,
+            event_type: EventType::EndpointTest,
+            time: at,
+            replay: None,
+            asked_for: None,
+        };
+        let sent = deps.sender.send(&target.destination, signed, &about, target.timeout.min(MAX_WAIT)).await;
+        let answer = sent.ok_or_else(Problem::not_found)?;
+        (Some(answer.attempt(1, at, relay::classify(&answer, deps.clock.now()), true)), None)
     };
-    let sent = deps.sender.send(&target.destination, signed, &about, target.timeout.min(MAX_WAIT)).await;
-    let Some(answer) = sent else { return Err(Problem::not_found()) };
-    let attempt = Some(answer.attempt(1, at, relay::classify(&answer, deps.clock.now()), true));
-    let view =
-        TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt, message: None };
+    let view = TestView { id: test, object: "endpoint_test", endpoint: id, created_at: at, attempt, message };
     Ok(http::json(StatusCode::OK, &view))
 }
 

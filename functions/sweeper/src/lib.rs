@@ -207,5 +207,5 @@ fn next(stored: &StoredDelivery) -> Outgoing {
         Some(Asked::ByHand) => message.by_hand(),
         Some(Asked::For(replay)) => message.for_replay(replay.clone()),
     };
-    Outgoing { body: message.encode(), delay: Duration::ZERO, group: delivery.endpoint.to_string() }
+    message.after(Duration::ZERO)
 }

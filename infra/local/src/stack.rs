@@ -289,6 +289,26 @@ impl Stack {
         self.fetches.poll(0, async |batch| fetcher::handle(&self.fetcher, batch).await).await
     }
 
+    /// A dispatcher as Lambda would keep another one: the same stack, with caches of its own, of the ages that they have
+    /// there.
+    pub fn another_dispatcher(&self) -> dispatcher::Deps {
+        let shared = &self.dispatcher;
+        let clock = &shared.clock;
+        dispatcher::Deps {
+            store: shared.store.clone(),
+            deliveries: shared.deliveries.clone(),
+            slow_deliveries: shared.slow_deliveries.clone(),
+            dead_letters: shared.dead_letters.clone(),
+            sender: shared.sender.clone(),
+            vault: shared.vault.clone(),
+            clock: clock.clone(),
+            entropy: shared.entropy.clone(),
+            targets: Cache::new(clock.clone(), Options::DEPLOYED_MAX_AGE),
+            standings: Cache::new(clock.clone(), dispatcher::STANDING_MAX_AGE),
+            slow_after: shared.slow_after,
+        }
+    }
+
     async fn consume_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
         self.events
             .poll(wait_seconds, async |batch| consumer::handle(&self.consumer, batch).await)

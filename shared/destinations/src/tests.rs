@@ -6,6 +6,15 @@ use std::net::TcpListener;
 
 const OWN: &str = "arn:aws:sqs:us-east-1:000000000000:events,arn:aws:sqs:us-east-1:000000000000:deliveries";
 
+pub(crate) const ABOUT: About<'static> = About {
+    id: "dlv_1",
+    event: None,
+    event_type: EventType::PaymentCaptured,
+    time: Timestamp::UNIX_EPOCH,
+    replay: None,
+    asked_for: None,
+};
+
 fn sender(engine: Option<&TcpListener>, own_queues: &str) -> Result<Sender, ArnError> {
     let url = engine.map(|engine| format!("http://{}", engine.local_addr().expect("it is bound")));
     let endpoints = AwsEndpoints { sqs: url.clone(), eventbridge: url, ..AwsEndpoints::default() };
@@ -18,16 +27,8 @@ fn sqs(name: &str) -> Destination {
 }
 
 async fn send(sender: &Sender, place: &Place) -> Option<FailureKind> {
-    let about = About {
-        id: "dlv_1",
-        event: None,
-        event_type: EventType::PaymentCaptured,
-        time: Timestamp::UNIX_EPOCH,
-        replay: None,
-        asked_for: None,
-    };
     let signed = Signed { headers: Vec::new(), body: "{}".into() };
-    let answer = sender.send(place, signed, &about, Duration::from_millis(200)).await?;
+    let answer = sender.send(place, signed, &ABOUT, Duration::from_millis(200)).await?;
     assert!(answer.latency < Duration::from_secs(5), "{:?}", answer.latency);
     answer.outcome.err().map(|error| error.kind())
 }

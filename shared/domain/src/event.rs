@@ -67,18 +67,8 @@ event_types! {
 impl EventType {
     /// Whether we raise it ourselves: no request of a provider's stands for it.
     pub fn is_raised(self) -> bool {
-        matches!(
-            self,
-            Self::PaymentConflicted
-                | Self::PaymentDoubleLossRisk
-                | Self::EndpointTest
-                | Self::EndpointFailing
-                | Self::EndpointDisabled
-                | Self::EndpointRecovered
-                | Self::DeliveryExhausted
-                | Self::SourceSilent
-                | Self::QuarantineGrowing
-        )
+        let is_about_payment = matches!(self, Self::PaymentConflicted | Self::PaymentDoubleLossRisk);
+        is_about_payment || self == Self::EndpointTest || self.is_notice()
     }
 }
 

@@ -16,7 +16,6 @@ use axum::http::{Method, StatusCode};
 use axum::routing::post;
 use bench::{Machine, Shop, options, percentile};
 use local::{Mapping, Options, Stack};
-use platform::Cache;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -157,20 +156,7 @@ impl Bench {
 
 /// One of the functions that Lambda would keep for a lane.
 async fn dispatch(stack: Arc<Stack>, lane: fn(&Stack) -> &Mapping) {
-    let shared = &stack.dispatcher;
-    let own = dispatcher::Deps {
-        store: shared.store.clone(),
-        deliveries: shared.deliveries.clone(),
-        slow_deliveries: shared.slow_deliveries.clone(),
-        dead_letters: shared.dead_letters.clone(),
-        sender: shared.sender.clone(),
-        vault: shared.vault.clone(),
-        clock: shared.clock.clone(),
-        entropy: shared.entropy.clone(),
-        targets: Cache::new(shared.clock.clone(), Options::DEPLOYED_MAX_AGE),
-        standings: Cache::new(shared.clock.clone(), dispatcher::STANDING_MAX_AGE),
-        slow_after: shared.slow_after,
-    };
+    let own = stack.another_dispatcher();
     loop {
         let handled = lane(&stack).poll(1, async |batch| dispatcher::handle(&own, batch).await);
         handled.await.expect("the local queue answers");

@@ -1,14 +1,12 @@
 //! A client app's endpoint that takes its time, and counts what it has in hand. It verifies nothing.
 
+use crate::receiver::serve;
 use anyhow::Result;
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 #[derive(Debug, Default)]
@@ -31,13 +29,8 @@ pub struct BusyReceiver {
 impl BusyReceiver {
     pub async fn start(answers_after: Duration) -> Result<Self> {
         let shared = Arc::new(Mutex::new(Shared { answers_after, status: 200, ..Shared::default() }));
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let url = format!("http://{}/hook", listener.local_addr()?);
-        let router = Router::new().route("/hook", post(receive)).with_state(Arc::clone(&shared));
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        });
+        let hook = post(receive).with_state(Arc::clone(&shared));
+        let (url, server) = serve(hook).await?;
         Ok(Self { url, shared, _server: server })
     }
 

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use data_encoding::BASE64;
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use serde_json::Value;
@@ -43,6 +43,17 @@ struct Shared {
     refused: usize,
 }
 
+/// Serves `hook` at the URL that comes back, until the set is dropped.
+pub(crate) async fn serve(hook: MethodRouter) -> Result<(String, JoinSet<()>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}/hook", listener.local_addr()?);
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        let _ = axum::serve(listener, Router::new().route("/hook", hook)).await;
+    });
+    Ok((url, server))
+}
+
 /// Ends when it is dropped.
 #[derive(Debug)]
 pub struct Receiver {
@@ -54,13 +65,8 @@ pub struct Receiver {
 impl Receiver {
     pub async fn start() -> Result<Self> {
         let shared: Arc<Mutex<Shared>> = Arc::default();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let url = format!("http://{}/hook", listener.local_addr()?);
-        let router = Router::new().route("/hook", post(receive)).with_state(Arc::clone(&shared));
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let _ = axum::serve(listener, router).await;
-        });
+        let hook = post(receive).with_state(Arc::clone(&shared));
+        let (url, server) = serve(hook).await?;
         Ok(Self { url, shared, _server: server })
     }
 

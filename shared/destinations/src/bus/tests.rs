@@ -1,4 +1,5 @@
 use super::*;
+use crate::tests::ABOUT;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -91,17 +92,9 @@ async fn calls(look_up: (u16, &'static str)) -> Vec<String> {
     let clock =
         Clock::from_fn(move || Timestamp::from_second(told.load(Ordering::Relaxed)).expect("in range"));
     let buses = Buses::new(aws.eventbridge(), Some(bus().account().to_owned()), clock);
-    let about = About {
-        id: "dlv_1",
-        event: None,
-        event_type: EventType::PaymentCaptured,
-        time: Timestamp::UNIX_EPOCH,
-        replay: None,
-        asked_for: None,
-    };
     for at in [0, 59, 60] {
         now_s.store(at, Ordering::Relaxed);
-        buses.put(&bus(), b"{}", &about).await.expect("it is put");
+        buses.put(&bus(), b"{}", &ABOUT).await.expect("it is put");
     }
     let calls = engine.calls.lock().expect("no holder of this lock panics");
     calls.clone()

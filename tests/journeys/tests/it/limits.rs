@@ -5,7 +5,6 @@ use anyhow::{Context, Result};
 use axum::http::Method;
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use platform::Cache;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,24 +12,9 @@ use store::Lease;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// The dispatchers that Lambda would start: the same stack, each with caches of its own.
+/// The dispatchers that Lambda would start.
 fn four(client: &Client) -> Vec<dispatcher::Deps> {
-    let shared = &client.app.stack.dispatcher;
-    let clock = &shared.clock;
-    let one = |_| dispatcher::Deps {
-        store: shared.store.clone(),
-        deliveries: shared.deliveries.clone(),
-        slow_deliveries: shared.slow_deliveries.clone(),
-        dead_letters: shared.dead_letters.clone(),
-        sender: shared.sender.clone(),
-        vault: shared.vault.clone(),
-        clock: clock.clone(),
-        entropy: shared.entropy.clone(),
-        targets: Cache::new(clock.clone(), SignedDuration::from_secs(5)),
-        standings: Cache::new(clock.clone(), dispatcher::STANDING_MAX_AGE),
-        slow_after: shared.slow_after,
-    };
-    (0..4).map(one).collect()
+    (0..4).map(|_| client.app.stack.another_dispatcher()).collect()
 }
 
 /// Both lanes, side by side, until neither has anything to give at this moment.
