@@ -16,6 +16,7 @@ mod limits;
 mod listing;
 mod mailbox;
 mod meter;
+mod parts;
 mod payments;
 mod quarantine;
 mod query;
