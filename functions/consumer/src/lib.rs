@@ -5,7 +5,8 @@
 //! 2. **read** the payments and which events are committed, in one call each, eventually consistent;
 //! 3. **fold** in memory, payment by payment, and write each payment on condition of the revision that was
 //!    read; on conflict read again, consistently ([`record`]);
-//! 4. **send** the deliveries of all payments together, and the questions to the providers' APIs;
+//! 4. **send** the deliveries of all payments together, and the questions to the providers' APIs; an event whose message the
+//!    queue did not take goes no further;
 //! 5. **commit** the events: an event's item is the mark that all of the above has happened;
 //! 6. now and then, **note** when a source last sent something ([`activity`]).
 //!
@@ -69,7 +70,8 @@ impl Deps {
     }
 }
 
-/// Handles one batch. One bad message never fails its neighbours.
+/// Handles one batch. One bad message never fails its neighbours: whatever fails, or panics, for one event fails its message
+/// alone.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
     let mut dispositions = vec![Disposition::Done; batch.records.len()];
     let mut incoming = Vec::new();
@@ -105,44 +107,40 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
     for event in incoming {
         groups.entry(event.group()).or_default().push(event);
     }
-    let mut unfinished = Vec::new();
-    let endpoints = match endpoints(deps).await {
-        Ok(endpoints) => endpoints,
-        Err(error) => {
-            unfinished.extend(groups.values().flatten().map(|event| (event.message, disposition(&error))));
-            return unfinished;
-        }
-    };
+    let endpoints = endpoints(deps).await.inspect_err(|error| {
+        tracing::warn!(
+            error = error as &dyn Error,
+            "the endpoints can't be read: what is to be relayed waits"
+        );
+    });
+    let endpoints = endpoints.ok();
+    let endpoints = endpoints.as_ref().map(|endpoints| endpoints.as_slice());
     // What can't be read for all at once is read for each, so that one unreadable item stops its own payment alone.
     let known = Known::read(&deps.store, groups.values().flatten(), false).await.ok();
-    let recorded =
-        join_all(groups.values().map(|group| record::record(&deps.store, group, known.as_ref(), &endpoints)))
-            .await;
+    let recorded = join_all(groups.values().map(async |group| {
+        let recorded = queue::isolated(record::record(&deps.store, group, known.as_ref(), endpoints)).await?;
+        recorded.map_err(|error| disposition(&error))
+    }));
+    let recorded = recorded.await;
 
-    let mut steps: Vec<&Recorded> = Vec::new();
+    let (mut steps, mut unfinished): (Vec<&Recorded>, _) = (Vec::new(), Vec::new());
     for (group, outcome) in groups.values().zip(&recorded) {
         match outcome {
             Ok(outcome) => {
                 steps.extend(&outcome.steps);
                 unfinished.extend(outcome.waiting.iter().map(|message| (*message, another_answer())));
+                unfinished.extend(outcome.unmatched.iter().map(|message| (*message, no_endpoints())));
             }
-            Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(error)))),
+            Err(error) => unfinished.extend(group.iter().map(|event| (event.message, error.clone()))),
         }
     }
-    if let Err(error) = relay::send(deps, &steps, &endpoints).await {
-        tracing::warn!(
-            error = &error as &dyn Error,
-            "deliveries or questions not sent: the messages will be tried again"
-        );
-        let retry = Disposition::Retry { reason: error.to_string() };
-        unfinished.extend(steps.iter().map(|step| (step.message, retry.clone())));
-        return unfinished;
-    }
-    let committed = join_all(steps.iter().map(|step| commit(&deps.store, step))).await;
-    for (step, outcome) in steps.iter().zip(committed) {
-        if let Err(error) = outcome {
-            unfinished.push((step.message, disposition(&error)));
-        }
+    let sent = relay::send(deps, &steps, endpoints.unwrap_or_default()).await;
+    let finished = join_all(steps.iter().zip(sent).map(async |(step, sent)| {
+        sent?;
+        queue::isolated(commit(&deps.store, step)).await?.map_err(|error| disposition(&error))
+    }));
+    for (step, outcome) in steps.iter().zip(finished.await) {
+        unfinished.extend(outcome.err().map(|disposition| (step.message, disposition)));
     }
     unfinished
 }
@@ -177,6 +175,10 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
 fn another_answer() -> Disposition {
     tracing::info!("another answer about an event is being recorded: this one will be tried again");
     Disposition::Retry { reason: ToldOtherwise.to_string() }
+}
+
+fn no_endpoints() -> Disposition {
+    Disposition::Retry { reason: "the endpoints can't be read".to_owned() }
 }
 
 fn disposition(error: &StoreError) -> Disposition {

@@ -61,6 +61,11 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
+    /// Whether it is to be relayed to the endpoints that want it.
+    fn is_relayed(&self) -> bool {
+        self.raised.iter().chain([&self.event]).any(|event| !event.is_withheld())
+    }
+
     /// Both the recording of an event and its confirmation may be in one batch.
     fn is_repeated_by(&self, incoming: &Incoming, id: &EventId) -> bool {
         let stage = |course: &Course| match course {
@@ -81,14 +86,17 @@ pub(crate) struct Outcome {
     pub(crate) steps: Vec<Recorded>,
     /// The messages of answers that have to wait until another answer about their event is committed.
     pub(crate) waiting: Vec<usize>,
+    /// The messages of events that are to be relayed, while nobody knows to whom.
+    pub(crate) unmatched: Vec<usize>,
 }
 
-/// Records the events of one group.
+/// Records the events of one group. Without `endpoints` nothing is given that has to be relayed; the repeat of such an event
+/// relays what the payment's outbox tells.
 pub(crate) async fn record(
     store: &Store,
     group: &[Incoming],
     prefetched: Option<&Known>,
-    endpoints: &[Endpoint],
+    endpoints: Option<&[Endpoint]>,
 ) -> Result<Outcome, StoreError> {
     if let Some(known) = prefetched
         && let Some(recorded) = try_record(store, group, known, endpoints).await?
@@ -109,7 +117,7 @@ async fn try_record(
     store: &Store,
     group: &[Incoming],
     known: &Known,
-    endpoints: &[Endpoint],
+    endpoints: Option<&[Endpoint]>,
 ) -> Result<Option<Outcome>, StoreError> {
     let mut fold = Fold::new(group, known);
     let mut outcome = Outcome::default();
@@ -137,7 +145,12 @@ async fn try_record(
             fold.forget(&id);
             continue;
         }
-        outcome.steps.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
+        let step = assemble(incoming, id, entry, fold.payment.as_ref(), endpoints.unwrap_or_default());
+        if endpoints.is_none() && step.is_relayed() {
+            outcome.unmatched.push(incoming.message);
+        } else {
+            outcome.steps.push(step);
+        }
     }
     match fold.write(store, known).await {
         Ok(()) => Ok(Some(outcome)),

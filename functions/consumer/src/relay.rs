@@ -4,8 +4,9 @@ use crate::Deps;
 use crate::incoming::Course;
 use crate::record::Recorded;
 use domain::{BodyFormat, Endpoint, Event};
-use queue::{Carried, DeliveryMessage, EventMessage, FetchMessage, Outgoing, QueueError};
+use queue::{Carried, DeliveryMessage, Disposition, EventMessage, FetchMessage, Outgoing};
 use std::collections::HashMap;
+use std::error::Error;
 use std::time::Duration;
 use store::RawEvent;
 
@@ -15,17 +16,41 @@ const MAX_CARRIED_BYTES: usize = 64 * 1024;
 /// after its deliveries are sent. An attempt that comes too early waits for the visibility timeout.
 const COMMIT_TAKES: Duration = Duration::from_secs(1);
 
-/// Returns once SQS has confirmed every delivery and every question of every step.
-pub(crate) async fn send(deps: &Deps, steps: &[&Recorded], endpoints: &[Endpoint]) -> Result<(), QueueError> {
-    let mut messages = Vec::new();
-    for step in steps {
-        for raised in &step.raised {
-            messages.extend(deliveries(raised, None, endpoints));
+/// Tells, for each step in their order, whether SQS has confirmed all its deliveries, or its question.
+pub(crate) async fn send(
+    deps: &Deps,
+    steps: &[&Recorded],
+    endpoints: &[Endpoint],
+) -> Vec<Result<(), Disposition>> {
+    let mut sent = vec![Ok(()); steps.len()];
+    let (mut messages, mut questions) = (Vec::new(), Vec::new());
+    for (index, step) in steps.iter().enumerate() {
+        match queue::isolated(async { (deliveries_of(step, endpoints), question(step)) }).await {
+            Ok((deliveries, asked)) => {
+                messages.extend(deliveries.into_iter().map(|message| (index, message)));
+                questions.extend(asked.map(|question| (index, question)));
+            }
+            Err(panicked) => sent[index] = Err(panicked),
         }
-        messages.extend(deliveries(&step.event, Some(&step.raw), endpoints));
     }
-    deps.deliveries.send_all(messages).await?;
-    deps.fetches.send_all(steps.iter().filter_map(|step| question(step)).collect()).await
+    for (queue, messages) in [(&deps.deliveries, messages), (&deps.fetches, questions)] {
+        let (indices, messages): (Vec<usize>, Vec<Outgoing>) = messages.into_iter().unzip();
+        for (index, outcome) in indices.into_iter().zip(queue.send_all(messages).await) {
+            if let Err(error) = outcome {
+                tracing::warn!(
+                    error = &error as &dyn Error, event = %steps[index].event.id,
+                    "a delivery or question was not sent: its message will be tried again"
+                );
+                sent[index] = Err(Disposition::from(&error));
+            }
+        }
+    }
+    sent
+}
+
+fn deliveries_of(step: &Recorded, endpoints: &[Endpoint]) -> Vec<Outgoing> {
+    let raised = step.raised.iter().flat_map(|raised| deliveries(raised, None, endpoints));
+    raised.chain(deliveries(&step.event, Some(&step.raw), endpoints)).collect()
 }
 
 /// The whole webhook goes with the question and comes back with the answer.

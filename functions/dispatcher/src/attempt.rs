@@ -15,7 +15,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use platform::VaultError;
-use queue::{Carried, DeliveryMessage, Disposition};
+use queue::{Carried, DeliveryMessage, Disposition, QueueError};
 use relay::{Answer, Body, OpenError, Place, REPLAY, Verdict};
 use std::error::Error;
 use std::time::Duration;
@@ -55,6 +55,9 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Whether no later try can end otherwise.
 fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<QueueError>() {
+        return error.is_lasting();
+    }
     match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
         (Some(error), _) => matches!(error, StoreError::Corrupt { .. } | StoreError::TooLarge),
         (_, Some(TargetError::Store(error))) => matches!(error, StoreError::Corrupt { .. }),

@@ -83,6 +83,8 @@ impl Deps {
 
 /// Handles one batch; its attempts are made side by side.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
-    let dispositions = join_all(batch.records.iter().map(|message| attempt::handle(deps, message))).await;
+    let attempts = batch.records.iter().map(|message| queue::isolated(attempt::handle(deps, message)));
+    let dispositions =
+        join_all(attempts).await.into_iter().map(|made| made.unwrap_or_else(|panicked| panicked));
     queue::respond(&deps.dead_letters, batch.records.into_iter().zip(dispositions)).await
 }

@@ -90,7 +90,8 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
     let mut dispositions = Vec::with_capacity(batch.records.len());
     for message in &batch.records {
         // Boxed: the futures of the AWS SDK are deep, and a compiler has its limits.
-        dispositions.push(Box::pin(question::handle(deps, message)).await);
+        let handled = queue::isolated(Box::pin(question::handle(deps, message))).await;
+        dispositions.push(handled.unwrap_or_else(|panicked| panicked));
     }
     queue::respond(&deps.dead_letters, batch.records.into_iter().zip(dispositions)).await
 }

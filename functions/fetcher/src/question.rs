@@ -36,7 +36,7 @@ impl Failure {
         match self {
             Self::NoQuestion | Self::NotSendable | Self::Message(_) | Self::Payload(_) => true,
             Self::Account(error) => error.is_lasting(),
-            Self::Queue(_) => false,
+            Self::Queue(error) => error.is_lasting(),
         }
     }
 }

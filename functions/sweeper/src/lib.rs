@@ -5,7 +5,8 @@
 //! crash in between queues it twice, and the dispatcher recognises the second by its number. If the queued
 //! message is lost, the entry comes up again.
 //!
-//! A shard that can't be drained keeps neither the others nor what comes after from their turn.
+//! An entry that can't be read, queued or moved keeps no other from its turn, and a shard that can't be drained neither the
+//! other shards nor what comes after. The run goes on, and fails at its end.
 //!
 //! Replays come after what is due, and take their steps in turn ([`replay`]): none waits for another to end. The sources
 //! ([`watch`]) are looked after in every tenth minute, and neither waits for the other's failing.
@@ -13,7 +14,7 @@
 mod watch;
 
 use domain::{DeliveryId, DeliveryStatus};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, Clock, Settings};
 use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
@@ -57,8 +58,12 @@ pub struct Swept {
 pub enum SweepError {
     #[error("the due-index could not be read or written")]
     Store(#[from] StoreError),
-    #[error("due deliveries could not be queued")]
-    Queue(#[from] QueueError),
+    #[error("due deliveries could not be read, queued or moved: {failed} of them")]
+    Due {
+        failed: usize,
+        #[source]
+        first: DueError,
+    },
     #[error("the sources could not be looked after: {failed} of them")]
     Watch {
         failed: usize,
@@ -71,6 +76,15 @@ pub enum SweepError {
         #[source]
         first: StepError,
     },
+}
+
+/// Why an entry of the due-index is where it was.
+#[derive(Debug, thiserror::Error)]
+pub enum DueError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
 }
 
 impl Deps {
@@ -87,20 +101,19 @@ impl Deps {
 /// Drains all shards, looks after the sources if it is time, then goes on with the replays.
 pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
     let started = deps.clock.now();
-    let mut swept = Swept::default();
-    let mut failed = None;
+    let (mut queued, mut failed) = (0, Vec::new());
+    let mut unread = Ok(());
     for shard in shards(started) {
-        let drained = drain(deps, shard, started, &mut swept.queued).await;
-        failed = failed.or(drained.err());
+        unread = unread.and(drain(deps, shard, started, &mut queued, &mut failed).await);
     }
     let watched = watch(deps, started).await;
     let replayed = replay(deps, started + MAX_RUN).await;
-    if let Some(error) = failed {
-        return Err(error);
+    unread?;
+    let count = failed.len();
+    if let Some(first) = failed.into_iter().next() {
+        return Err(SweepError::Due { failed: count, first });
     }
-    swept.replay_steps = replayed?;
-    swept.notices = watched?;
-    Ok(swept)
+    Ok(Swept { queued, replay_steps: replayed?, notices: watched? })
 }
 
 /// Another one comes first each minute: where there is more than a run can queue, none is left behind for good.
@@ -110,13 +123,19 @@ fn shards(started: Timestamp) -> impl Iterator<Item = u8> {
     (0..DUE_SHARDS).map(move |shard| (first + shard) % DUE_SHARDS)
 }
 
-/// Queues what is due in a shard, and adds to `queued` how much that was.
-async fn drain(deps: &Deps, shard: u8, started: Timestamp, queued: &mut usize) -> Result<(), SweepError> {
+/// Queues what is due in a shard. Adds to `queued` how much that was, and to `failed` why others are still due.
+async fn drain(
+    deps: &Deps,
+    shard: u8,
+    started: Timestamp,
+    queued: &mut usize,
+    failed: &mut Vec<DueError>,
+) -> Result<(), StoreError> {
     let mut last: Option<Due> = None;
     while deps.clock.now().duration_since(started) < MAX_RUN {
         let due = deps.store.due_deliveries(shard, started, last.as_ref(), PAGE).await?;
         last = due.last().filter(|_| due.len() == PAGE).cloned();
-        *queued += queue_due(deps, due).await?;
+        *queued += queue_due(deps, due, failed).await;
         if last.is_none() {
             break;
         }
@@ -168,27 +187,63 @@ async fn replay(deps: &Deps, run_ends_at: Timestamp) -> Result<usize, SweepError
     }
 }
 
-async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
-    if due.is_empty() {
-        return Ok(0);
+/// Queues those of `due` that still wait, and moves the entries on. One that fails stays where it is.
+async fn queue_due(deps: &Deps, due: Vec<Due>, failed: &mut Vec<DueError>) -> usize {
+    let found = read_due(deps, due).await;
+    let (mut messages, mut queued, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+    for (due, found) in found {
+        match found {
+            Ok(Some(stored)) if is_waiting(&stored) => {
+                messages.push(next(&stored));
+                queued.push(due);
+            }
+            Ok(_) => settled.push(due),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                let error = &error as &dyn Error;
+                tracing::error!(error, delivery = %due.delivery, "a due delivery can't be read: it comes up again");
+                settled.push(due);
+            }
+            Err(error) => failed.push(error.into()),
+        }
     }
-    let stored = deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await?;
-    let unreadable = |error: &StoreError| {
-        tracing::error!(error = error as &dyn Error, "a due delivery can't be read: it comes up again");
-    };
-    let waiting: HashMap<&DeliveryId, &StoredDelivery> = stored
-        .iter()
-        .filter_map(|stored| stored.as_ref().inspect_err(|error| unreadable(error)).ok())
-        .filter(|stored| is_waiting(stored))
-        .map(|stored| (&stored.delivery.id, stored))
-        .collect();
-    let messages: Vec<Outgoing> =
-        due.iter().filter_map(|due| waiting.get(&due.delivery)).map(|d| next(d)).collect();
-    let queued = messages.len();
-    deps.deliveries.send_all(messages).await?;
+    let mut count = 0;
+    for (due, sent) in queued.into_iter().zip(deps.deliveries.send_all(messages).await) {
+        match sent {
+            Ok(()) => {
+                count += 1;
+                settled.push(due);
+            }
+            Err(error) => failed.push(error.into()),
+        }
+    }
     let again_at = deps.clock.now() + AGAIN_AFTER;
-    try_join_all(due.iter().map(|due| deps.store.move_due(due, again_at))).await?;
-    Ok(queued)
+    let moved = join_all(settled.iter().map(|due| deps.store.move_due(due, again_at))).await;
+    failed.extend(moved.into_iter().filter_map(|moved| moved.err().map(DueError::from)));
+    count
+}
+
+type Found = Result<Option<StoredDelivery>, StoreError>;
+
+/// What can't be read for all at once is read for each.
+async fn read_due(deps: &Deps, due: Vec<Due>) -> Vec<(Due, Found)> {
+    if due.is_empty() {
+        return Vec::new();
+    }
+    let read = deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await;
+    let readable: Option<Vec<StoredDelivery>> =
+        read.ok().and_then(|read| read.into_iter().collect::<Result<_, _>>().ok());
+    let Some(readable) = readable else {
+        let found = join_all(due.iter().map(|due| deps.store.delivery(&due.delivery))).await;
+        return due.into_iter().zip(found).collect();
+    };
+    let mut by_id: HashMap<DeliveryId, StoredDelivery> =
+        readable.into_iter().map(|stored| (stored.delivery.id.clone(), stored)).collect();
+    due.into_iter()
+        .map(|due| {
+            let found = by_id.remove(&due.delivery);
+            (due, Ok(found))
+        })
+        .collect()
 }
 
 /// Pending ones were parked before their first attempt. What was asked for by hand may be over otherwise.

@@ -113,6 +113,10 @@ async fn receive(
         }
     };
     intake.enqueue(genuine).await.map_err(|error| {
+        if error.is_lasting() {
+            counters.rejected(Some(provider.id()), Refusal::TooLarge.code());
+            return refused(&Refusal::TooLarge);
+        }
         counters.rejected(Some(provider.id()), "queue_unavailable");
         Problem::unavailable(error)
     })?;

@@ -1,9 +1,10 @@
 //! To an SQS queue: the body is the message, the headers are its attributes.
 //!
 //! **Guarantee:** body and attributes verify as a posted delivery does: a Standard Webhooks library takes the attributes
-//! for headers, and so does the provider's SDK where the format is `raw`. Where a provider has more headers than a message
-//! has room for, the last of them are in [`HEADERS`]; ours never are. A body that SQS can't carry as text travels as
-//! base64 and says so in [`BODY_ENCODING`]; then the signature is over what it decodes to.
+//! for headers, and so does the provider's SDK where the format is `raw`. No header is left out: those that SQS does not take
+//! as attributes, and the last of a provider that has more than there is room for, are in [`HEADERS`]; ours never are. A body
+//! that SQS can't carry as text travels as base64 and says so in [`BODY_ENCODING`]; then the signature is over what it
+//! decodes to. Only a `raw` body can be one: all others are made of what SQS takes ([`domain::escape_json`]).
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use crate::arn::QueueArn;
 use crate::outcome;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use data_encoding::BASE64;
-use domain::EventId;
+use domain::{EventId, escape_json, is_xml_char};
 use relay::{HeaderName, HeaderValue, Response, SendError, Signed};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
 const MAX_BYTES: usize = 1024 * 1024;
 const MAX_ATTRIBUTES: usize = 10;
+const MAX_ATTRIBUTE_NAME_BYTES: usize = 256;
 const STRING: &str = "String";
 
 /// `base64`; absent where the message is the body itself.
@@ -71,16 +73,16 @@ pub(crate) async fn send(
 
 impl Message {
     fn new(signed: Signed, about: &About<'_>, is_fifo: bool) -> Result<Self, SendError> {
-        let mut attributes = as_attributes(&signed.headers);
+        let mut headers = joined(&signed.headers);
         let body = match std::str::from_utf8(&signed.body) {
             Ok("") => return Err(SendError::NotSendable("SQS takes no empty message".to_owned())),
-            Ok(text) if text.chars().all(is_allowed) => text.to_owned(),
+            Ok(text) if text.chars().all(is_xml_char) => text.to_owned(),
             _ => {
-                attributes.push((BODY_ENCODING.to_owned(), "base64".to_owned()));
+                headers.push((BODY_ENCODING.to_owned(), "base64".to_owned()));
                 BASE64.encode(&signed.body)
             }
         };
-        pack(&mut attributes);
+        let mut attributes = as_attributes(headers);
         if attributes.len() < MAX_ATTRIBUTES {
             attributes.push((EVENT_TYPE.to_owned(), about.event_type.as_str().to_owned()));
         }
@@ -115,38 +117,45 @@ fn deduplication(about: &About<'_>) -> String {
     }
 }
 
-/// A repeated header becomes one, as RFC 9110 §5.3 joins them. A value that SQS can't carry is left out: no signature
-/// has such characters.
-fn as_attributes(headers: &[(HeaderName, HeaderValue)]) -> Vec<(String, String)> {
-    let mut attributes: Vec<(String, String)> = Vec::new();
+/// A repeated header becomes one, as RFC 9110 §5.3 joins them.
+fn joined(headers: &[(HeaderName, HeaderValue)]) -> Vec<(String, String)> {
+    let mut joined: Vec<(String, String)> = Vec::new();
     for (name, value) in headers {
-        let Ok(value) = value.to_str() else { continue };
-        if value.is_empty() {
-            continue;
+        // As the webhook function reads them: what it has kept is text.
+        let value = String::from_utf8_lossy(value.as_bytes());
+        match joined.iter_mut().find(|(known, _)| known == name.as_str()) {
+            Some((_, known)) => *known = format!("{known}, {value}"),
+            None => joined.push((name.as_str().to_owned(), value.into_owned())),
         }
-        match attributes.iter_mut().find(|(known, _)| known == name.as_str()) {
-            Some((_, joined)) => *joined = format!("{joined}, {value}"),
-            None => attributes.push((name.as_str().to_owned(), value.to_owned())),
-        }
+    }
+    joined
+}
+
+/// Shopify signs with seven headers. Ours come first, whatever becomes of the others.
+fn as_attributes(headers: Vec<(String, String)>) -> Vec<(String, String)> {
+    let (mut attributes, mut rest): (Vec<_>, Vec<_>) =
+        headers.into_iter().partition(|(name, value)| is_attribute(name, value));
+    if attributes.len() + usize::from(!rest.is_empty()) > MAX_ATTRIBUTES {
+        let is_ours = |name: &str| {
+            name == "content-type" || ["webhook-", "payrelay-"].iter().any(|prefix| name.starts_with(prefix))
+        };
+        attributes.sort_by_key(|(name, _)| !is_ours(name));
+        rest.extend(attributes.drain(MAX_ATTRIBUTES - 1..));
+    }
+    if !rest.is_empty() {
+        let rest: BTreeMap<String, String> = rest.into_iter().collect();
+        let rest = serde_json::to_string(&rest).expect("a map of texts serialises");
+        attributes.push((HEADERS.to_owned(), escape_json(rest)));
     }
     attributes
 }
 
-/// Shopify signs with seven headers. Ours come first, whatever becomes of the others.
-fn pack(attributes: &mut Vec<(String, String)>) {
-    if attributes.len() <= MAX_ATTRIBUTES {
-        return;
-    }
-    let is_ours = |name: &str| {
-        name == "content-type" || ["webhook-", "payrelay-"].iter().any(|prefix| name.starts_with(prefix))
-    };
-    attributes.sort_by_key(|(name, _)| !is_ours(name));
-    let rest: BTreeMap<String, String> = attributes.drain(MAX_ATTRIBUTES - 1..).collect();
-    let rest = serde_json::to_string(&rest).expect("a map of texts serialises");
-    attributes.push((HEADERS.to_owned(), rest));
-}
-
-/// The characters of XML 1.0, which SQS takes: <https://www.w3.org/TR/REC-xml/#charsets>.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+/// Whether SQS takes it
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-message-attributes>).
+fn is_attribute(name: &str, value: &str) -> bool {
+    let is_named = name.len() <= MAX_ATTRIBUTE_NAME_BYTES
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && name.split('.').all(|part| !part.is_empty())
+        && !["aws.", "amazon."].iter().any(|reserved| name.to_ascii_lowercase().starts_with(reserved));
+    is_named && !value.is_empty() && value.chars().all(is_xml_char)
 }

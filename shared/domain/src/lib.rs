@@ -5,6 +5,7 @@
 //! idempotent: whatever the order of a payment's events, and however often each arrives, the state is the same.
 
 mod api_key;
+mod chars;
 mod conditions;
 mod delivery;
 mod derived;
@@ -30,6 +31,7 @@ mod view;
 pub mod xml;
 
 pub use api_key::{ApiKey, Scope};
+pub use chars::{escape_json, is_xml_char};
 pub use conditions::{Conditions, InvalidCondition};
 pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, EVENT_COMMIT_PATIENCE, FailureKind};
 pub use derived::{Derived, DisputeStatus, FormerFields, Integrity, PaymentStatus, RefundStatus};

@@ -1,11 +1,12 @@
 //! The bodies of deliveries.
 //!
 //! **Guarantee:** a body is a pure function of the stored event and the format: the same bytes at the first
-//! attempt and at the last, whoever builds them.
+//! attempt and at the last, whoever builds them. Every kind of destination takes every character of them: what SQS would
+//! refuse is escaped here, before anything is signed, so that all destinations get the same bytes ([`escape_json`]).
 
 use crate::{
     DeliveryId, EndpointId, Event, EventId, EventType, Notice, PaymentId, SourceId, StandardPayload, TestId,
-    serde_time, view::StandardData, xml,
+    escape_json, serde_time, view::StandardData, xml,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,7 @@ impl BodyFormat {
 }
 
 fn json(body: &impl Serialize) -> String {
-    serde_json::to_string(body).expect("plain data serialises")
+    escape_json(serde_json::to_string(body).expect("plain data serialises"))
 }
 
 fn xml(body: &impl Serialize) -> String {

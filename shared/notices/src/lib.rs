@@ -9,7 +9,7 @@
 //! Lambda's recursion detection counts; and a notice may wait for the next sweep, a minute at most.
 
 use domain::{Candidate, Delivery, Endpoint, EndpointId, Event};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use jiff::Timestamp;
 use store::{Store, StoreError, Wait};
 
@@ -30,8 +30,9 @@ pub async fn raise(store: &Store, now: Timestamp, event: Event) -> Result<(), St
         let Some(record) = store.event(&event.id).await? else { return Ok(()) };
         record.event
     };
-    try_join_all(event.endpoints.iter().map(|endpoint| begin(store, now, &event, endpoint))).await?;
-    Ok(())
+    // All of them, whatever becomes of one.
+    let begun = join_all(event.endpoints.iter().map(|endpoint| begin(store, now, &event, endpoint))).await;
+    begun.into_iter().collect()
 }
 
 async fn begin(

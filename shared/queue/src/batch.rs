@@ -1,7 +1,9 @@
 //! Answering a batch: partial batch responses, and dead letters with their reason.
 
-use crate::Queue;
+use crate::{Queue, QueueError};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 
 /// What became of one message: a closed list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +14,20 @@ pub enum Disposition {
     Retry { reason: String },
     /// Trying again is pointless; `reason` goes with it.
     DeadLetter { reason: String },
+}
+
+impl From<&QueueError> for Disposition {
+    fn from(error: &QueueError) -> Self {
+        let reason = error.to_string();
+        if error.is_lasting() { Self::DeadLetter { reason } } else { Self::Retry { reason } }
+    }
+}
+
+/// Does the work of one message. A defect that its odd content brings out must not take the batch down with it: a panic
+/// is its failure alone.
+pub async fn isolated<T>(work: impl Future<Output = T>) -> Result<T, Disposition> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.map_err(|_| Disposition::Retry { reason: "handling the message panicked".to_owned() })
 }
 
 /// How often SQS has handed out this message, this time included.
@@ -47,7 +63,7 @@ pub async fn respond(
             "message can't be processed: moved to the dead-letter queue"
         );
         let body = message.body.as_deref().unwrap_or_default();
-        if let Err(error) = dead_letters.dead_letter(non_empty(body), &reason, &id).await {
+        if let Err(error) = dead_letters.dead_letter(body, &reason, &id).await {
             tracing::error!(message_id = id, error = &error as &dyn std::error::Error, "no dead letter");
             failures.push(failure(id));
         }
@@ -61,9 +77,4 @@ fn failure(id: String) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = id;
     failure
-}
-
-/// SQS takes no empty body.
-fn non_empty(body: &str) -> &str {
-    if body.is_empty() { "(empty)" } else { body }
 }

@@ -1,6 +1,6 @@
 //! The messages: versioned JSON. A new field is optional; a changed meaning gets the next version.
 
-use crate::Outgoing;
+use crate::{Outgoing, Text};
 use data_encoding::BASE64;
 use domain::{BodyFormat, DeliveryId, EndpointId, EventId, EventType, ReplayId, SourceId, serde_time};
 use jiff::Timestamp;
@@ -167,8 +167,8 @@ struct Versioned {
 }
 
 impl EventMessage {
-    pub fn encode(&self) -> String {
-        serde_json::to_string(&self.envelope()).expect("plain data serialises")
+    pub fn encode(&self) -> Text {
+        Text::json(&self.envelope())
     }
 
     pub fn decode(text: &str) -> Result<Self, Undecodable> {
@@ -224,14 +224,14 @@ impl EventMessage {
 }
 
 impl FetchMessage {
-    pub fn encode(&self) -> String {
+    pub fn encode(&self) -> Text {
         let envelope = FetchEnvelope {
             v: VERSION,
             event: self.event.clone(),
             attempt: self.attempt,
             webhook: self.webhook.envelope(),
         };
-        serde_json::to_string(&envelope).expect("plain data serialises")
+        Text::json(&envelope)
     }
 
     pub fn decode(text: &str) -> Result<Self, Undecodable> {
@@ -328,8 +328,8 @@ impl DeliveryMessage {
         }
     }
 
-    pub fn encode(&self) -> String {
-        serde_json::to_string(self).expect("plain data serialises")
+    pub fn encode(&self) -> Text {
+        Text::json(self)
     }
 
     pub fn decode(text: &str) -> Result<Self, Undecodable> {

@@ -1,12 +1,15 @@
 //! SQS: what the messages are, how they are sent in batches, and how a batch is answered.
 //!
 //! **Guarantee:** a message is acknowledged only when its handler says [`Disposition::Done`], or once it stands in
-//! the dead-letter queue with its reason. Every entry of a batched send that SQS did not take is reported.
+//! the dead-letter queue with its reason. Every entry of a batched send that SQS did not take is reported. What is sent is
+//! valid by construction ([`Text`]): whatever a payer typed, SQS takes it.
 
 mod batch;
 mod envelope;
 mod send;
+mod text;
 
-pub use batch::{Disposition, MAX_RECEIVE_COUNT, receive_count, respond};
+pub use batch::{Disposition, MAX_RECEIVE_COUNT, isolated, receive_count, respond};
 pub use envelope::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply, Undecodable};
-pub use send::{Outgoing, Queue, QueueError};
+pub use send::{MAX_MESSAGE_BYTES, Outgoing, Queue, QueueError};
+pub use text::Text;

@@ -1,13 +1,34 @@
 //! Sending: one message, or many in batches.
+//!
+//! **Guarantee:** a message that SQS does not take fails alone. An entry of a batch has its own outcome, and a batch that is
+//! refused as a whole for what one entry holds is sent again message by message.
 
+use crate::Text;
 use aws_lambda_events::sqs::SqsMessage;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use data_encoding::BASE64;
+use futures::future::join_all;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// SQS's own limits (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
 const MAX_BATCH_ENTRIES: usize = 10;
-const MAX_BATCH_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 const MAX_DELAY: Duration = Duration::from_secs(900);
+
+/// What a message may have: SQS's limit, but for what its dead letter has beside it.
+pub const MAX_MESSAGE_BYTES: usize = MAX_BYTES - DEAD_LETTER_BYTES;
+const DEAD_LETTER_BYTES: usize = 2 * 1024;
+const MAX_REASON_BYTES: usize = 1024;
+
+const STRING: &str = "String";
+const REASON: &str = "reason";
+const ORIGINAL_ID: &str = "original_message_id";
+/// `base64`; absent where the dead letter is the message itself.
+const BODY_ENCODING: &str = "body_encoding";
 
 /// A queue. Cheap to clone.
 #[derive(Clone)]
@@ -16,28 +37,56 @@ pub struct Queue {
     url: String,
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
     /// The call failed or its answer was lost; whether the message is queued is unknown.
     #[error("SQS {operation} failed")]
     Unavailable {
         operation: &'static str,
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    #[error("SQS did not take {failed} of {sent} messages: {code}")]
-    NotTaken { failed: usize, sent: usize, code: String },
+    #[error("SQS did not take a message: {code}")]
+    NotTaken { code: String },
+    #[error("a message has {bytes} bytes, and at most {MAX_MESSAGE_BYTES} can be queued")]
+    TooLarge { bytes: usize },
+}
+
+impl QueueError {
+    /// Whether no later try can end otherwise.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::TooLarge { .. })
+    }
 }
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    pub body: String,
+    pub body: Text,
     /// At most 15 minutes; longer delays are cut to that.
     pub delay: Duration,
     /// Whose message it is: SQS's fair queues keep one group's backlog from delaying the others.
     pub group: String,
 }
+
+impl Outgoing {
+    fn check(&self) -> Result<(), QueueError> {
+        let bytes = self.body.len();
+        if bytes <= MAX_MESSAGE_BYTES { Ok(()) } else { Err(QueueError::TooLarge { bytes }) }
+    }
+
+    fn entry(self, place: usize) -> SendMessageBatchRequestEntry {
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(place.to_string())
+            .message_body(self.body.into_string())
+            .message_group_id(self.group)
+            .set_delay_seconds(delay_seconds(self.delay));
+        entry.build().expect("id and body are set")
+    }
+}
+
+/// What became of each message of a call, in their order.
+type Outcomes = Vec<Result<(), QueueError>>;
 
 impl Queue {
     pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>) -> Self {
@@ -53,10 +102,11 @@ impl Queue {
 
     /// Returns once SQS has confirmed the message.
     pub async fn send(&self, message: Outgoing) -> Result<(), QueueError> {
+        message.check()?;
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(message.body)
+            .message_body(message.body.into_string())
             .message_group_id(message.group)
             .set_delay_seconds(delay_seconds(message.delay))
             .send()
@@ -65,55 +115,72 @@ impl Queue {
         Ok(())
     }
 
-    /// Returns once SQS has confirmed all messages. After an error some may have been taken: send them all
-    /// again, receivers drop repeats.
-    pub async fn send_all(&self, messages: Vec<Outgoing>) -> Result<(), QueueError> {
-        let batches = into_batches(messages);
-        futures::future::try_join_all(batches.into_iter().map(|batch| self.send_batch(batch))).await?;
-        Ok(())
+    /// Returns, for each message in their order, whether SQS has confirmed it. One that was not may have been taken all
+    /// the same: send it again, receivers drop repeats.
+    pub async fn send_all(&self, messages: Vec<Outgoing>) -> Vec<Result<(), QueueError>> {
+        let mut outcomes: Outcomes = messages.iter().map(Outgoing::check).collect();
+        let fitting = messages.into_iter().enumerate().filter(|(index, _)| outcomes[*index].is_ok());
+        let batches: Vec<Vec<(usize, Outgoing)>> = into_batches(fitting);
+        let sent = join_all(batches.into_iter().map(async |batch| {
+            let (indices, messages): (Vec<usize>, Vec<Outgoing>) = batch.into_iter().unzip();
+            (indices, self.send_batch(messages).await)
+        }));
+        for (indices, results) in sent.await {
+            for (index, result) in indices.into_iter().zip(results) {
+                outcomes[index] = result;
+            }
+        }
+        outcomes
     }
 
-    async fn send_batch(&self, batch: Vec<Outgoing>) -> Result<(), QueueError> {
-        let sent = batch.len();
-        let entries = batch.into_iter().enumerate().map(|(index, message)| {
-            SendMessageBatchRequestEntry::builder()
-                .id(index.to_string())
-                .message_body(message.body)
-                .message_group_id(message.group)
-                .set_delay_seconds(delay_seconds(message.delay))
-                .build()
-                .expect("id and body are set")
-        });
-        let answer = self
-            .client
-            .send_message_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries.collect()))
-            .send()
-            .await
-            .map_err(unavailable("SendMessageBatch"))?;
-        match answer.failed() {
-            [] => Ok(()),
-            [first, ..] => Err(QueueError::NotTaken {
-                failed: answer.failed().len(),
-                sent,
-                code: first.code().to_owned(),
-            }),
+    async fn send_batch(&self, batch: Vec<Outgoing>) -> Outcomes {
+        let count = batch.len();
+        let entries = batch.iter().cloned().enumerate().map(|(place, message)| message.entry(place));
+        let entries = Some(entries.collect());
+        match self.client.send_message_batch().queue_url(&self.url).set_entries(entries).send().await {
+            Ok(answer) => outcomes(&answer, count),
+            Err(error) if count > 1 && may_be_one_entrys_fault(&error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a batch is refused: sent one by one"
+                );
+                join_all(batch.into_iter().map(|message| self.send(message))).await
+            }
+            Err(error) => vec![Err(unavailable("SendMessageBatch")(error)); count],
         }
     }
 
-    /// Puts a message that can't be processed into this (dead-letter) queue, with the reason beside it.
+    /// Puts a message that can't be processed into this (dead-letter) queue, with the reason beside it. A body that SQS
+    /// would refuse, which did not come out of a queue, becomes base64 and says so.
     pub async fn dead_letter(&self, body: &str, reason: &str, message_id: &str) -> Result<(), QueueError> {
-        let attribute = |value: &str| {
-            let built = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            built.expect("the type is set")
+        let reason = Text::for_people(reason, MAX_REASON_BYTES);
+        let mut attributes = vec![(REASON, reason), (ORIGINAL_ID, Text::for_people(message_id, 256))];
+        let body = match Text::verbatim(body) {
+            Some(body) => body,
+            None if body.is_empty() => Text::for_people(body, MAX_REASON_BYTES),
+            None => {
+                attributes.push((BODY_ENCODING, Text::for_people("base64", 256)));
+                Text::for_people(&BASE64.encode(body.as_bytes()), usize::MAX)
+            }
         };
+        let described = attributes.iter().map(|(name, value)| name.len() + STRING.len() + value.len());
+        let bytes = body.len() + described.sum::<usize>();
+        if bytes > MAX_BYTES {
+            return Err(QueueError::TooLarge { bytes });
+        }
+        let attributes: HashMap<String, MessageAttributeValue> = attributes
+            .into_iter()
+            .map(|(name, value)| {
+                let value =
+                    MessageAttributeValue::builder().data_type(STRING).string_value(value.into_string());
+                (name.to_owned(), value.build().expect("the type is set"))
+            })
+            .collect();
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(body)
-            .message_attributes("reason", attribute(reason))
-            .message_attributes("original_message_id", attribute(message_id))
+            .message_body(body.into_string())
+            .set_message_attributes(Some(attributes))
             .send()
             .await
             .map_err(unavailable("SendMessage"))?;
@@ -127,25 +194,50 @@ impl std::fmt::Debug for Queue {
     }
 }
 
+/// By the entries' ids, which are their places. What the answer does not name was not confirmed.
+fn outcomes(answer: &SendMessageBatchOutput, count: usize) -> Outcomes {
+    let taken: HashSet<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
+    let codes: HashMap<&str, &str> = answer.failed().iter().map(|entry| (entry.id(), entry.code())).collect();
+    let outcome = |place: usize| {
+        let id = place.to_string();
+        if taken.contains(id.as_str()) {
+            return Ok(());
+        }
+        let code = codes.get(id.as_str()).copied().unwrap_or("the answer does not name it");
+        Err(QueueError::NotTaken { code: code.to_owned() })
+    };
+    (0..count).map(outcome).collect()
+}
+
+/// Whether the batch was refused for what is in it. Throttling and a missing queue concern all entries alike.
+fn may_be_one_entrys_fault(error: &SdkError<SendMessageBatchError>) -> bool {
+    let SdkError::ServiceError(refusal) = error else { return false };
+    let code = refusal.err().code().unwrap_or_default();
+    let concerns_all = ["Throttl", "QueueDoesNotExist", "NonExistentQueue"];
+    refusal.raw().status().as_u16() == 400 && !concerns_all.iter().any(|part| code.contains(part))
+}
+
 /// `None` for no delay: the queue's own applies, which is zero.
 fn delay_seconds(delay: Duration) -> Option<i32> {
     let rounded_up = delay.min(MAX_DELAY).as_millis().div_ceil(1000);
     i32::try_from(rounded_up).ok().filter(|seconds| *seconds > 0)
 }
 
-fn into_batches(messages: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
-    let mut batches: Vec<Vec<Outgoing>> = Vec::new();
+fn into_batches(messages: impl IntoIterator<Item = (usize, Outgoing)>) -> Vec<Vec<(usize, Outgoing)>> {
+    let mut batches: Vec<Vec<(usize, Outgoing)>> = Vec::new();
     let mut bytes = 0;
-    for message in messages {
-        let fits = bytes + message.body.len() <= MAX_BATCH_BYTES;
+    for (index, message) in messages {
+        // Our messages have no attributes, which would count as well; the group does not.
+        let more = message.body.len();
+        let fits = bytes + more <= MAX_BYTES;
         match batches.last_mut().filter(|batch| fits && batch.len() < MAX_BATCH_ENTRIES) {
             Some(batch) => {
-                bytes += message.body.len();
-                batch.push(message);
+                bytes += more;
+                batch.push((index, message));
             }
             None => {
-                bytes = message.body.len();
-                batches.push(vec![message]);
+                bytes = more;
+                batches.push(vec![(index, message)]);
             }
         }
     }
@@ -156,7 +248,7 @@ fn unavailable<E>(operation: &'static str) -> impl FnOnce(E) -> QueueError
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    move |source| QueueError::Unavailable { operation, source: Box::new(source) }
+    move |source| QueueError::Unavailable { operation, source: Arc::new(source) }
 }
 
 #[cfg(test)]
@@ -164,16 +256,26 @@ mod tests {
     use super::*;
 
     fn outgoing(bytes: usize) -> Outgoing {
-        Outgoing { body: "x".repeat(bytes), delay: Duration::ZERO, group: "g".to_owned() }
+        let body = Text::verbatim(&"x".repeat(bytes)).expect("letters");
+        Outgoing { body, delay: Duration::ZERO, group: "g".to_owned() }
     }
 
     #[test]
     fn batches_hold_at_most_ten_messages_and_one_mebibyte() {
-        let sizes = |messages: Vec<Outgoing>| into_batches(messages).iter().map(Vec::len).collect::<Vec<_>>();
+        let sizes = |messages: Vec<Outgoing>| {
+            into_batches(messages.into_iter().enumerate()).iter().map(Vec::len).collect::<Vec<_>>()
+        };
         assert_eq!(sizes(vec![]), Vec::<usize>::new());
         assert_eq!(sizes(vec![outgoing(1); 21]), [10, 10, 1]);
         assert_eq!(sizes(vec![outgoing(600_000); 3]), [1, 1, 1]);
         assert_eq!(sizes(vec![outgoing(500_000); 3]), [2, 1]);
+    }
+
+    #[test]
+    fn a_message_is_as_large_as_its_dead_letter_may_be() {
+        assert!(outgoing(MAX_MESSAGE_BYTES).check().is_ok());
+        let error = outgoing(MAX_MESSAGE_BYTES + 1).check().expect_err("too large");
+        assert!(error.is_lasting() && matches!(error, QueueError::TooLarge { .. }));
     }
 
     #[test]

@@ -25,6 +25,9 @@ const OUR_PREFIXES: &[&str] = &["content-", "webhook-", "payrelay-", "ce-", "x-f
 /// Where our own three headers go if the provider's request, passed on as it came, has headers of these names.
 const RAW_PREFIX: &str = "payrelay-";
 
+/// The names of the provider's headers that could not be passed on.
+const LEFT_OUT: HeaderName = HeaderName::from_static("payrelay-headers-left-out");
+
 /// Tells a receiver that a delivery is made for a replay, and for which. Not among what is signed: Standard Webhooks
 /// signs id, time and body, and the body of a replay is what it always was.
 pub const REPLAY: HeaderName = HeaderName::from_static("payrelay-replay");
@@ -76,14 +79,23 @@ impl Body {
         }
     }
 
-    /// A provider's request: its bytes, its content type and its signature headers. What is not a header, or would
-    /// disturb the request that it is part of, is left out.
+    /// A provider's request: its bytes, its content type and its signature headers. What would disturb the request that it is
+    /// part of is left out. So is a value that no header can hold, of which [`LEFT_OUT`] tells.
     pub fn original(headers: &[(String, String)], bytes: impl Into<Bytes>) -> Self {
-        let headers = headers.iter().filter_map(|(name, value)| {
-            let name = HeaderName::try_from(name).ok().filter(|name| !is_reserved_header(name))?;
-            Some((name, HeaderValue::try_from(value).ok()?))
-        });
-        Self { headers: headers.collect(), bytes: bytes.into() }
+        let (mut sendable, mut left_out) = (Vec::new(), Vec::new());
+        for (name, value) in headers {
+            let Ok(name) = HeaderName::try_from(name) else { continue };
+            match HeaderValue::try_from(value) {
+                _ if is_reserved_header(&name) => {}
+                Ok(value) => sendable.push((name, value)),
+                Err(_) => left_out.push(name.to_string()),
+            }
+        }
+        if let Some(names) = HeaderValue::try_from(left_out.join(", ")).ok().filter(|names| !names.is_empty())
+        {
+            sendable.push((LEFT_OUT, names));
+        }
+        Self { headers: sendable, bytes: bytes.into() }
     }
 
     /// An event in a format. `original` gives the provider's request that it came in, where that is the format; `None`

@@ -1,12 +1,12 @@
 //! Finding what a replay is about, without doing anything.
 
 use domain::{
-    Candidate, Delivery, DeliveryId, Endpoint, EndpointId, EndpointStatus, Event, EventId, ReplayFailure,
-    ReplayFilter, ReplayRange, is_replayable,
+    Candidate, DeliveryId, Endpoint, EndpointId, EndpointStatus, Event, EventId, ReplayFailure, ReplayFilter,
+    ReplayRange, is_replayable,
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
-use store::{Listed, Store, StoreError, Walk};
+use store::{Listed, Store, StoreError, StoredDelivery, Walk};
 
 /// What a look found.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Chosen {
     pub event: Event,
     pub endpoint: EndpointId,
     /// Absent as long as no attempt was made.
-    pub delivery: Option<Delivery>,
+    pub delivery: Option<StoredDelivery>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,7 @@ async fn look_at_range(
     let mut deliveries = stored(store, wanted.iter().map(|event| (&event.id, &endpoint.id))).await?;
     let chosen = wanted.into_iter().filter_map(|event| {
         let delivery = deliveries.remove(&DeliveryId::derive(&event.id, &endpoint.id));
-        let is_meant = range.takes(&event, delivery.as_ref(), now);
+        let is_meant = range.takes(&event, delivery.as_ref().map(|stored| &stored.delivery), now);
         is_meant.then(|| Chosen { event, endpoint: endpoint.id.clone(), delivery })
     });
     Ok(Slice { chosen: chosen.collect(), looked_at, next: page.next, reached })
@@ -105,10 +105,10 @@ async fn one_event(store: &Store, event: Event, endpoints: Vec<EndpointId>) -> R
 async fn stored(
     store: &Store,
     of: impl Iterator<Item = (&EventId, &EndpointId)>,
-) -> Result<HashMap<DeliveryId, Delivery>, StoreError> {
+) -> Result<HashMap<DeliveryId, StoredDelivery>, StoreError> {
     let ids: Vec<DeliveryId> = of.map(|(event, endpoint)| DeliveryId::derive(event, endpoint)).collect();
     let found = store.deliveries_by_id(&ids).await?;
-    Ok(found.into_iter().map(|stored| (stored.delivery.id.clone(), stored.delivery)).collect())
+    Ok(found.into_iter().map(|stored| (stored.delivery.id.clone(), stored)).collect())
 }
 
 async fn open_endpoint(store: &Store, id: &EndpointId) -> Result<Endpoint, LookError> {

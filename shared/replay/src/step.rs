@@ -1,12 +1,12 @@
 //! Going on with a replay.
 
 use crate::look::{Chosen, LookError, Slice, look};
-use domain::{Replay, ReplayFailure, ReplayFilter, ReplayStatus};
-use futures::future::try_join_all;
+use domain::{Delivery, DeliveryStatus, Replay, ReplayFailure, ReplayFilter, ReplayStatus};
+use futures::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
 use std::time::Duration;
-use store::{Store, StoreError, Versioned};
+use store::{Asked, Store, StoreError, StoredDelivery, Versioned, Wait};
 
 /// Events that are passed in one step: as many as one BatchGetItem reads.
 const MAX_EVENTS: usize = 100;
@@ -54,7 +54,7 @@ pub async fn step(
     match look(store, &replay.filter, replay.position.as_deref(), limit, now).await {
         Ok(slice) => {
             note_matches(store, &slice).await?;
-            advance(&mut replay, deliveries, slice, now).await?;
+            advance(store, &mut replay, deliveries, slice, now).await?;
         }
         Err(LookError::Obstacle(reason)) => replay.finish(ReplayStatus::Failed, Some(reason), now),
         // Would stand in the way for ever.
@@ -80,20 +80,32 @@ async fn note_matches(store: &Store, slice: &Slice) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Queues what was found and notes it in `replay`.
+/// Queues what was found and notes it in `replay`. What the queue does not take, while it takes others, waits in the
+/// due-index: to take the step again would send those others again.
 async fn advance(
+    store: &Store,
     replay: &mut Replay,
     deliveries: &Queue,
     slice: Slice,
     now: Timestamp,
-) -> Result<(), QueueError> {
+) -> Result<(), StepError> {
     let Slice { chosen, looked_at, next, reached } = slice;
     let pace = replay.pace(now);
     let messages =
         chosen.iter().enumerate().map(|(index, chosen)| message(replay, chosen, pace.delay(index)));
     let messages: Vec<Outgoing> = messages.collect();
     let sent = messages.len();
-    deliveries.send_all(messages).await?;
+    let outcomes = deliveries.send_all(messages).await;
+    let is_down = outcomes.iter().all(Result::is_err);
+    let mut left = Vec::new();
+    for (chosen, outcome) in chosen.iter().zip(outcomes) {
+        match outcome {
+            Err(error) if is_down => return Err(error.into()),
+            Err(_) => left.push(leave_to_the_sweeper(store, replay, chosen, now)),
+            Ok(()) => {}
+        }
+    }
+    join_all(left).await.into_iter().collect::<Result<(), StoreError>>()?;
     replay.note_sent(sent, now);
     replay.looked_at += u64::try_from(looked_at).unwrap_or(u64::MAX);
     replay.reached = reached.or(replay.reached);
@@ -104,11 +116,29 @@ async fn advance(
     Ok(())
 }
 
+/// Whoever wrote the delivery in between has a conflict: the step is taken again.
+async fn leave_to_the_sweeper(
+    store: &Store,
+    replay: &Replay,
+    chosen: &Chosen,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (mut delivery, revision) = match &chosen.delivery {
+        Some(StoredDelivery { delivery, revision, .. }) => (delivery.clone(), *revision),
+        None => (Delivery::pending(&chosen.event, &chosen.endpoint), 0),
+    };
+    if delivery.status == DeliveryStatus::Pending {
+        delivery.next_attempt_at = Some(now);
+    }
+    let wait = Wait::DueAsked(now, Asked::For(replay.id.clone()));
+    store.put_delivery(&delivery, revision, wait).await.map(drop)
+}
+
 /// Without the body: the dispatcher builds it from the event, in the format that the endpoint has by then.
 fn message(replay: &Replay, chosen: &Chosen, delay: Duration) -> Outgoing {
     let Chosen { event, endpoint, delivery } = chosen;
     let message = match delivery {
-        Some(delivery) => {
+        Some(StoredDelivery { delivery, .. }) => {
             let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX - 1);
             DeliveryMessage::retry(delivery, made + 1, None)
         }

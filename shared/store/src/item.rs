@@ -19,6 +19,8 @@ pub(crate) const REVISION: &str = "rev";
 
 /// DynamoDB's own limit for one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
+/// After so many answers in a row that give nothing and leave all, the rest is taken for unreadable at this moment.
+const MAX_FRUITLESS_ANSWERS: u32 = 3;
 
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
@@ -105,8 +107,10 @@ impl Store {
         let wanted: BTreeSet<(&str, &str)> = wanted.into_iter().map(|id| (id.pk(), id.sk())).collect();
         let mut found = Vec::with_capacity(wanted.len());
         let mut pending: Vec<Item> = wanted.into_iter().map(|(pk, sk)| key(pk, sk)).collect();
+        let mut fruitless = 0;
         while !pending.is_empty() {
             let rest = pending.split_off(pending.len().min(BATCH_GET_KEYS));
+            let asked = pending.len();
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(pending))
                 .consistent_read(consistent)
@@ -123,8 +127,14 @@ impl Store {
             self.meter.read(answer.consumed_capacity());
             found.extend(answer.responses.take().unwrap_or_default().into_values().flatten());
             let unprocessed = answer.unprocessed_keys.take().unwrap_or_default();
+            let left: Vec<Item> = unprocessed.into_values().flat_map(|left| left.keys).collect();
+            fruitless = if left.len() < asked { 0 } else { fruitless + 1 };
+            if fruitless == MAX_FRUITLESS_ANSWERS {
+                let source = "DynamoDB leaves the same keys unprocessed again and again".into();
+                return Err(StoreError::Unavailable { operation: "BatchGetItem", source });
+            }
             pending = rest;
-            pending.extend(unprocessed.into_values().flat_map(|left| left.keys));
+            pending.extend(left);
         }
         Ok(found)
     }

@@ -4,9 +4,11 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 /// Which side of a call's effect the process stops on.
@@ -25,8 +27,41 @@ pub struct Crash {
     pub side: Side,
 }
 
+/// A call to AWS as a rule sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// `DynamoDB_20120810.PutItem`, `AmazonSQS.SendMessage`.
+    pub operation: &'a str,
+    pub body: &'a str,
+}
+
+/// What becomes of a call instead of what was meant to.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// No connection.
+    Io,
+    Timeout,
+    /// An error of the service's: its status and its code.
+    Refused(u16, &'static str),
+    /// This answer, and the service never hears of the call.
+    Answered(String),
+    /// The service gets another request.
+    Altered(String),
+    /// A defect of ours.
+    Panic,
+}
+
+struct Rule(Box<dyn FnMut(Call<'_>) -> Option<Failure> + Send>);
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rule")
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
+    rule: Option<Rule>,
     calls: Vec<String>,
     crash: Option<Crash>,
     crashed: bool,
@@ -58,6 +93,19 @@ impl Faults {
     /// From now on no call to `service` (`DynamoDB`, `AmazonSQS`) gets through.
     pub fn take_down(&self, service: &'static str) {
         *self.lock() = State { down: Some(service), ..State::default() };
+    }
+
+    /// From now on calls fail as `rule` says, and the process goes on.
+    pub fn sabotage(&self, rule: impl FnMut(Call<'_>) -> Option<Failure> + Send + 'static) {
+        *self.lock() = State { rule: Some(Rule(Box::new(rule))), ..State::default() };
+    }
+
+    fn sabotaged(&self, request: &HttpRequest) -> Option<Failure> {
+        let mut state = self.lock();
+        let rule = state.rule.as_mut()?;
+        let operation = request.headers().get("x-amz-target").unwrap_or("?");
+        let body = str::from_utf8(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+        (rule.0)(Call { operation, body })
     }
 
     /// Whether the process stopped. Heals everything.
@@ -104,6 +152,24 @@ impl HttpClient for Faults {
     }
 }
 
+impl Failure {
+    fn outcome(self) -> Result<HttpResponse, ConnectorError> {
+        let answer = |status: u16, body: String| {
+            let status = status.try_into().expect("a status");
+            let mut response = HttpResponse::new(status, SdkBody::from(body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            response
+        };
+        match self {
+            Self::Io => Err(ConnectorError::io("no connection".into())),
+            Self::Timeout => Err(ConnectorError::timeout("no answer in time".into())),
+            Self::Refused(status, code) => Ok(answer(status, format!(r#"{{"__type":"{code}"}}"#))),
+            Self::Answered(body) | Self::Altered(body) => Ok(answer(200, body)),
+            Self::Panic => panic!("a defect, as the test wants it"),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Connector {
     inner: SharedHttpConnector,
@@ -111,7 +177,15 @@ struct Connector {
 }
 
 impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        match self.faults.sabotaged(&request) {
+            None => {}
+            Some(Failure::Altered(body)) => {
+                request.headers_mut().insert("content-length", body.len().to_string());
+                *request.body_mut() = SdkBody::from(body);
+            }
+            Some(failure) => return HttpConnectorFuture::ready(failure.outcome()),
+        }
         let failure = || ConnectorError::io("the process stopped here".into());
         match self.faults.decide(&request) {
             None => self.inner.call(request),

@@ -12,7 +12,7 @@ mod refusal;
 
 pub use app::{ADMIN_KEY, Answer, App, HOST, TestClock};
 pub use busy::BusyReceiver;
-pub use faults::{Crash, Faults, Side};
+pub use faults::{Call, Crash, Failure, Faults, Side};
 pub use queue::{ClientQueue, QueueMessage, create_bus};
 pub use receiver::{Receipt, Receiver};
 pub use refusal::{Refusal, Sent};

@@ -108,6 +108,11 @@ impl Receiver {
         self.lock().receipts.clone()
     }
 
+    /// Those since the last look.
+    pub fn take(&self) -> Vec<Receipt> {
+        std::mem::take(&mut self.lock().receipts)
+    }
+
     /// How many requests were not signed as they must be.
     pub fn refused(&self) -> usize {
         self.lock().refused

@@ -69,9 +69,36 @@ fn of_more_than_ten_headers_ours_are_attributes_and_the_last_of_the_others_are_i
 
 #[test]
 fn a_header_that_is_repeated_is_one_attribute() {
-    let message = message(&[("x-sign", "a"), ("x-sign", "b"), ("x-empty", "")], "{}").expect("sendable");
+    let message = message(&[("x-sign", "a"), ("x-sign", "b")], "{}").expect("sendable");
     assert_eq!(message.attributes[0], ("x-sign".to_owned(), "a, b".to_owned()));
     assert_eq!(names(&message), ["x-sign", "payrelay-event-type"]);
+}
+
+#[test]
+fn a_header_that_is_no_attribute_is_not_left_out() {
+    let long = "x".repeat(257);
+    let odd = ["x-empty", "x!sign", ".x", "x.", "x..y", "aws.x", "amazon.x", &long];
+    let headers: Vec<(&str, &str)> =
+        odd.iter().map(|name| (*name, if *name == "x-empty" { "" } else { "v" })).collect();
+    for (name, value) in headers.into_iter().chain([("x-odd", "a\u{ffff}b"), ("x-odd", "\u{fffe}")]) {
+        let message = message(&[("x-sign", "é€"), (name, value)], "{}").expect("sendable");
+        assert_eq!(names(&message), ["x-sign", "payrelay-headers", "payrelay-event-type"], "{name}");
+        assert_eq!(message.attributes[0].1, "é€", "text beyond ASCII is an attribute");
+        let packed = &message.attributes[1].1;
+        assert!(packed.chars().all(is_xml_char), "{packed}");
+        let packed: BTreeMap<String, String> = serde_json::from_str(packed).expect("JSON");
+        assert_eq!(packed, BTreeMap::from([(name.to_owned(), value.to_owned())]));
+    }
+}
+
+#[test]
+fn nine_attributes_leave_room_for_what_is_none() {
+    let theirs: Vec<String> = (0..10).map(|number| format!("x-signature-{number}")).collect();
+    let headers: Vec<(&str, &str)> =
+        theirs.iter().map(|name| (name.as_str(), "v")).chain([("x-e", "")]).collect();
+    let message = message(&headers, "{}").expect("sendable");
+    assert_eq!(message.attributes.len(), MAX_ATTRIBUTES);
+    assert_eq!(message.attributes[9].1, r#"{"x-e":"","x-signature-9":"v"}"#);
 }
 
 #[test]

@@ -22,9 +22,17 @@ fn markup_in_a_text_stays_text() {
 }
 
 #[test]
-fn characters_that_xml_can_not_write_are_replaced() {
-    let value = json!("a\u{0}b\u{1b}c\u{fffe}é€😀");
-    assert!(document("t", &value).ends_with("<t>a\u{fffd}b\u{fffd}c\u{fffd}é€😀</t>\n"));
+fn a_text_that_xml_can_not_write_is_escaped_and_says_so() {
+    let told = |value: serde_json::Value| document("t", &value);
+    let odd = "a\u{0}b\u{1b}c\u{fffe}\"\\é€😀";
+    let escaped = r"a\u0000b\u001bc\ufffe\&quot;\\é€😀";
+    assert!(told(json!(odd)).ends_with(&format!("<t escaped=\"json\">{escaped}</t>\n")));
+    let again: String =
+        serde_json::from_str(&format!("\"{}\"", escaped.replace("&quot;", "\""))).expect("JSON");
+    assert_eq!(again, odd);
+    let named = r#"<t><entry name="a\uffff" name-escaped="json">1</entry></t>"#;
+    assert!(told(json!({ "a\u{ffff}": 1 })).ends_with(&format!("{named}\n")));
+    assert!(told(json!(r"a\b")).ends_with(&format!("{}\n", r"<t>a\b</t>")), "no other text is touched");
 }
 
 #[test]

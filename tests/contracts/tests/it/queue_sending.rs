@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use contracts::Clients;
-use queue::{Disposition, MAX_RECEIVE_COUNT, Outgoing, QueueError};
+use queue::{Disposition, MAX_MESSAGE_BYTES, MAX_RECEIVE_COUNT, Outgoing, QueueError, Text};
 
 use crate::sqs::{Queue, system};
 
@@ -16,16 +16,23 @@ crate::checks!["queue":
     more_messages_than_a_batch_takes_all_arrive,
     more_bytes_than_a_batch_takes_all_arrive,
     nothing_to_send_is_no_call,
-    messages_that_were_not_taken_are_reported,
-    a_message_that_no_batch_takes_is_an_error,
+    whatever_a_payer_typed_is_taken_and_comes_back,
+    a_message_that_is_not_taken_fails_alone,
+    a_message_that_is_too_large_fails_alone_and_for_good,
     a_missing_queue_is_an_error,
     a_dead_letter_has_its_reason_beside_it,
+    a_dead_letter_is_taken_whatever_it_holds,
     a_batch_is_answered_with_its_failures,
     without_a_dead_letter_queue_nothing_is_acknowledged,
 ];
 
-fn outgoing(body: impl Into<String>, group: &str) -> Outgoing {
-    Outgoing { body: body.into(), delay: Duration::ZERO, group: group.to_owned() }
+fn outgoing(body: impl AsRef<str>, group: &str) -> Outgoing {
+    let body = Text::verbatim(body.as_ref()).unwrap();
+    Outgoing { body, delay: Duration::ZERO, group: group.to_owned() }
+}
+
+async fn send_all(ours: &queue::Queue, messages: Vec<Outgoing>) {
+    ours.send_all(messages).await.into_iter().collect::<Result<(), _>>().unwrap();
 }
 
 fn ours(clients: &Clients, queue: &Queue<'_>) -> queue::Queue {
@@ -60,7 +67,7 @@ async fn a_delayed_message_waits(clients: Clients) {
     let delayed = |seconds| Outgoing { delay: Duration::from_secs(seconds), ..outgoing("later", "g") };
     // More than SQS's fifteen minutes is cut to these.
     ours.send(delayed(7200)).await.unwrap();
-    ours.send_all(vec![delayed(600), outgoing("now", "g")]).await.unwrap();
+    send_all(&ours, vec![delayed(600), outgoing("now", "g")]).await;
     assert_eq!(queue.depth().await, ["1", "0", "2"]);
     assert_eq!(queue.one().await.body(), Some("now"));
 }
@@ -69,8 +76,9 @@ async fn more_messages_than_a_batch_takes_all_arrive(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
     let messages: Vec<Outgoing> =
         (0..25).map(|number| outgoing(number.to_string(), &format!("group-{}", number % 3))).collect();
-    ours(&clients, &queue).send_all(messages.clone()).await.unwrap();
-    let sent: BTreeSet<_> = messages.into_iter().map(|message| (message.body, message.group)).collect();
+    send_all(&ours(&clients, &queue), messages.clone()).await;
+    let sent: BTreeSet<_> =
+        messages.into_iter().map(|message| (message.body.to_string(), message.group)).collect();
     let taken = take(&queue, 25).await;
     let arrived = taken.iter().map(|message| {
         let group = system(message, MessageSystemAttributeName::MessageGroupId);
@@ -81,9 +89,9 @@ async fn more_messages_than_a_batch_takes_all_arrive(clients: Clients) {
 
 async fn more_bytes_than_a_batch_takes_all_arrive(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
-    let sizes = [500_000, 400_000, 1_048_576, 148_576, 148_577, 1, 700_000];
+    let sizes = [500_000, 400_000, MAX_MESSAGE_BYTES, 148_576, 148_577, 1, 700_000];
     let messages = sizes.map(|size| outgoing("x".repeat(size), "g")).to_vec();
-    ours(&clients, &queue).send_all(messages).await.unwrap();
+    send_all(&ours(&clients, &queue), messages).await;
     let mut arrived: Vec<usize> =
         take(&queue, sizes.len()).await.iter().map(|message| message.body().unwrap().len()).collect();
     arrived.sort_unstable();
@@ -94,27 +102,45 @@ async fn more_bytes_than_a_batch_takes_all_arrive(clients: Clients) {
 
 async fn nothing_to_send_is_no_call(clients: Clients) {
     let nowhere = queue::Queue::new(clients.sqs.clone(), "http://127.0.0.1:9/000000000000/nowhere");
-    nowhere.send_all(Vec::new()).await.unwrap();
+    assert!(nowhere.send_all(Vec::new()).await.is_empty());
 }
 
-async fn messages_that_were_not_taken_are_reported(clients: Clients) {
+async fn whatever_a_payer_typed_is_taken_and_comes_back(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
-    // SQS refuses the one character and takes the neighbours of its message.
-    let messages = ["one", "nul \u{0}", "three", "nul \u{0} again"].map(|body| outgoing(body, "g")).to_vec();
-    let refused = ours(&clients, &queue).send_all(messages).await;
-    let Err(QueueError::NotTaken { failed: 2, sent: 4, code }) = refused else { panic!("{refused:?}") };
-    assert_eq!(code, "InvalidMessageContents");
+    let typed = "gift for \u{ffff}\u{fffe}\0\u{1b}\u{7f}\u{85}\u{1fffe}\u{feff}\u{202e}e\u{301}🛒";
+    let json = || Outgoing { body: Text::json(&typed), ..outgoing("-", "g") };
+    let ours = ours(&clients, &queue);
+    ours.send(json()).await.unwrap();
+    send_all(&ours, vec![json(), outgoing("neighbour", "g")]).await;
+    let taken = take(&queue, 3).await;
+    let read =
+        taken.iter().filter_map(|message| serde_json::from_str::<String>(message.body().unwrap()).ok());
+    assert_eq!(read.collect::<Vec<_>>(), [typed; 2]);
+}
+
+async fn a_message_that_is_not_taken_fails_alone(clients: Clients) {
+    let queue = Queue::create(&clients, &[]).await;
+    // SQS takes no spaces in the name of a group.
+    let messages = vec![outgoing("one", "g"), outgoing("two", "no group"), outgoing("three", "g")];
+    let outcomes = ours(&clients, &queue).send_all(messages).await;
+    let [Ok(()), Err(QueueError::NotTaken { code }), Ok(())] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!(code, "InvalidParameterValue");
     let taken = take(&queue, 2).await;
     let bodies: BTreeSet<_> = taken.iter().filter_map(Message::body).collect();
     assert_eq!(bodies, ["one", "three"].into());
 }
 
-async fn a_message_that_no_batch_takes_is_an_error(clients: Clients) {
+async fn a_message_that_is_too_large_fails_alone_and_for_good(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
-    let messages = vec![outgoing("small", "g"), outgoing("x".repeat(1_048_577), "g"), outgoing("small", "g")];
-    let refused = ours(&clients, &queue).send_all(messages).await;
-    assert!(matches!(refused, Err(QueueError::Unavailable { operation: "SendMessageBatch", .. })));
-    assert!(queue.messages(0).await.iter().all(|message| message.body() == Some("small")));
+    let large = || outgoing("x".repeat(MAX_MESSAGE_BYTES + 1), "g");
+    let ours = ours(&clients, &queue);
+    let outcomes = ours.send_all(vec![outgoing("small", "g"), large(), outgoing("small", "g")]).await;
+    let [Ok(()), Err(error @ QueueError::TooLarge { .. }), Ok(())] = &outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
+    assert!(error.is_lasting());
+    assert!(matches!(ours.send(large()).await, Err(QueueError::TooLarge { .. })));
+    assert!(take(&queue, 2).await.iter().all(|message| message.body() == Some("small")));
 }
 
 async fn a_missing_queue_is_an_error(clients: Clients) {
@@ -122,7 +148,13 @@ async fn a_missing_queue_is_an_error(clients: Clients) {
     let missing = queue::Queue::new(clients.sqs.clone(), format!("{}-missing", queue.url));
     let sent = missing.send(outgoing("hello", "g")).await;
     assert!(matches!(sent, Err(QueueError::Unavailable { operation: "SendMessage", .. })));
-    assert!(missing.send_all(vec![outgoing("hello", "g")]).await.is_err());
+    for sent in [vec![outgoing("hello", "g")], vec![outgoing("hello", "g"); 2]] {
+        let outcomes = missing.send_all(sent).await;
+        let is_missing = |outcome: &Result<(), QueueError>| {
+            matches!(outcome, Err(QueueError::Unavailable { operation: "SendMessageBatch", .. }))
+        };
+        assert!(outcomes.iter().all(is_missing), "and it is not sent one by one: {outcomes:?}");
+    }
     assert!(missing.dead_letter("hello", "why", "1").await.is_err());
 }
 
@@ -135,6 +167,33 @@ async fn a_dead_letter_has_its_reason_beside_it(clients: Clients) {
     assert_eq!(attributes["reason"].string_value(), Some("the message is not JSON"));
     assert_eq!(attributes["original_message_id"].string_value(), Some("message-1"));
     assert_eq!(attributes.len(), 2);
+}
+
+async fn a_dead_letter_is_taken_whatever_it_holds(clients: Clients) {
+    let queue = Queue::create(&clients, &[]).await;
+    let ours = ours(&clients, &queue);
+    let whole = "x".repeat(MAX_MESSAGE_BYTES);
+    for (body, reason, kept, told) in [
+        ("a\u{ffff}", "b\u{fffe}", "Ye+/vw==", "b\u{fffd}"),
+        ("", "", "(empty)", "(empty)"),
+        (&whole, &"é".repeat(2000), &whole, &"é".repeat(512)),
+    ] {
+        ours.dead_letter(body, reason, "message-1").await.unwrap();
+        let letter = queue.one().await;
+        assert!(letter.body() == Some(kept));
+        let attributes = letter.message_attributes().unwrap();
+        assert_eq!(attributes["reason"].string_value(), Some(told));
+        let encoding = attributes.get("body_encoding").and_then(|encoding| encoding.string_value());
+        assert_eq!(encoding, (kept == "Ye+/vw==").then_some("base64"));
+        clients
+            .sqs
+            .delete_message()
+            .queue_url(&queue.url)
+            .receipt_handle(letter.receipt_handle().unwrap())
+            .send()
+            .await
+            .unwrap();
+    }
 }
 
 fn message(id: &str, body: &str, receive_count: u32) -> SqsMessage {

@@ -1,6 +1,7 @@
 //! The journeys: what a provider sends, what the ledger shows, what a client receives.
 
 mod answers;
+mod any_text;
 mod apis;
 mod bad_input;
 mod bad_input_everywhere;
@@ -20,6 +21,7 @@ mod faults;
 mod fetch_back;
 mod formats;
 mod isolation;
+mod isolation_of_steps;
 mod lanes;
 mod limits;
 mod loops;
