@@ -2,6 +2,7 @@
 
 use crate::{Queue, QueueError};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
+use domain::DeadLetterReason;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 
@@ -10,16 +11,19 @@ use std::panic::AssertUnwindSafe;
 pub enum Disposition {
     /// All its effects are durable.
     Done,
-    /// Nothing is lost by trying again later. At the last try the message becomes a dead letter, with `reason`.
+    /// Nothing is lost by trying again later. At the last try the message becomes a dead letter, with `reason` as its error.
     Retry { reason: String },
-    /// Trying again is pointless; `reason` goes with it.
-    DeadLetter { reason: String },
+    /// Trying again is pointless. `error` says more than `reason`, and quotes nothing of the message.
+    DeadLetter { reason: DeadLetterReason, error: String },
 }
 
 impl From<&QueueError> for Disposition {
     fn from(error: &QueueError) -> Self {
-        let reason = error.to_string();
-        if error.is_lasting() { Self::DeadLetter { reason } } else { Self::Retry { reason } }
+        if error.is_lasting() {
+            Self::DeadLetter { reason: DeadLetterReason::TooLarge, error: error.to_string() }
+        } else {
+            Self::Retry { reason: error.to_string() }
+        }
     }
 }
 
@@ -48,22 +52,22 @@ pub async fn respond(
     let mut failures = Vec::new();
     for (message, disposition) in outcomes {
         let id = message.message_id.clone().unwrap_or_default();
-        let reason = match disposition {
+        let (reason, error) = match disposition {
             Disposition::Done => continue,
             Disposition::Retry { .. } if receive_count(&message) < MAX_RECEIVE_COUNT => {
                 failures.push(failure(id));
                 continue;
             }
-            Disposition::Retry { reason } => format!("given up after {MAX_RECEIVE_COUNT} tries: {reason}"),
-            Disposition::DeadLetter { reason } => reason,
+            Disposition::Retry { reason } => (DeadLetterReason::TriesUsedUp, reason),
+            Disposition::DeadLetter { reason, error } => (reason, error),
         };
         tracing::error!(
             message_id = id,
-            reason,
+            reason = reason.as_str(),
+            error,
             "message can't be processed: moved to the dead-letter queue"
         );
-        let body = message.body.as_deref().unwrap_or_default();
-        if let Err(error) = dead_letters.dead_letter(body, &reason, &id).await {
+        if let Err(error) = dead_letters.dead_letter(&message, reason, &error).await {
             tracing::error!(message_id = id, error = &error as &dyn std::error::Error, "no dead letter");
             failures.push(failure(id));
         }

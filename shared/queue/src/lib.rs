@@ -5,11 +5,16 @@
 //! valid by construction ([`Text`]): whatever a payer typed, SQS takes it.
 
 mod batch;
+mod dead;
 mod envelope;
 mod send;
 mod text;
 
 pub use batch::{Disposition, MAX_RECEIVE_COUNT, isolated, receive_count, respond};
-pub use envelope::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply, Undecodable};
-pub use send::{MAX_MESSAGE_BYTES, Outgoing, Queue, QueueError};
+pub use dead::{DeadMessage, dead_letter_of};
+pub use envelope::{
+    Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, MAX_BODY_BYTES,
+    MAX_EVENT_MESSAGE_BYTES, MAX_MESSAGE_BYTES, Reply, Undecodable,
+};
+pub use send::{Outgoing, Queue, QueueError};
 pub use text::Text;

@@ -3,32 +3,22 @@
 //! **Guarantee:** a message that SQS does not take fails alone. An entry of a batch has its own outcome, and a batch that is
 //! refused as a whole for what one entry holds is sent again message by message.
 
-use crate::Text;
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchError, SendMessageBatchOutput};
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use data_encoding::BASE64;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::{DeadLetterId, DeadLetterReason};
 use futures::future::join_all;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::{MAX_MESSAGE_BYTES, Text, dead};
+
 /// SQS's own limits (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
 const MAX_BATCH_ENTRIES: usize = 10;
 const MAX_BYTES: usize = 1024 * 1024;
 const MAX_DELAY: Duration = Duration::from_secs(900);
-
-/// What a message may have: SQS's limit, but for what its dead letter has beside it.
-pub const MAX_MESSAGE_BYTES: usize = MAX_BYTES - DEAD_LETTER_BYTES;
-const DEAD_LETTER_BYTES: usize = 2 * 1024;
-const MAX_REASON_BYTES: usize = 1024;
-
-const STRING: &str = "String";
-const REASON: &str = "reason";
-const ORIGINAL_ID: &str = "original_message_id";
-/// `base64`; absent where the dead letter is the message itself.
-const BODY_ENCODING: &str = "body_encoding";
 
 /// A queue. Cheap to clone.
 #[derive(Clone)]
@@ -96,8 +86,12 @@ impl Queue {
     /// Whether a mapping took the message from this queue. Names are compared: where a message came from is an ARN, where
     /// one is sent to is a URL, and both end with the queue's name.
     pub fn is_source_of(&self, message: &SqsMessage) -> bool {
-        let source = message.event_source_arn.as_deref().and_then(|arn| arn.rsplit(':').next());
-        source.is_some_and(|name| self.url.rsplit('/').next() == Some(name))
+        message.event_source_arn.as_deref().is_some_and(|arn| self.is_at(arn))
+    }
+
+    /// Whether this is the queue of this ARN.
+    pub fn is_at(&self, arn: &str) -> bool {
+        arn.rsplit(':').next() == self.url.rsplit('/').next()
     }
 
     /// Returns once SQS has confirmed the message.
@@ -150,37 +144,43 @@ impl Queue {
         }
     }
 
-    /// Puts a message that can't be processed into this (dead-letter) queue, with the reason beside it. A body that SQS
-    /// would refuse, which did not come out of a queue, becomes base64 and says so.
-    pub async fn dead_letter(&self, body: &str, reason: &str, message_id: &str) -> Result<(), QueueError> {
-        let reason = Text::for_people(reason, MAX_REASON_BYTES);
-        let mut attributes = vec![(REASON, reason), (ORIGINAL_ID, Text::for_people(message_id, 256))];
-        let body = match Text::verbatim(body) {
-            Some(body) => body,
-            None if body.is_empty() => Text::for_people(body, MAX_REASON_BYTES),
-            None => {
-                attributes.push((BODY_ENCODING, Text::for_people("base64", 256)));
-                Text::for_people(&BASE64.encode(body.as_bytes()), usize::MAX)
-            }
-        };
-        let described = attributes.iter().map(|(name, value)| name.len() + STRING.len() + value.len());
-        let bytes = body.len() + described.sum::<usize>();
-        if bytes > MAX_BYTES {
-            return Err(QueueError::TooLarge { bytes });
-        }
-        let attributes: HashMap<String, MessageAttributeValue> = attributes
-            .into_iter()
-            .map(|(name, value)| {
-                let value =
-                    MessageAttributeValue::builder().data_type(STRING).string_value(value.into_string());
-                (name.to_owned(), value.build().expect("the type is set"))
-            })
-            .collect();
+    /// Puts a message that can't be processed into this (dead-letter) queue, with what is known about its end beside it.
+    pub async fn dead_letter(
+        &self,
+        message: &SqsMessage,
+        reason: DeadLetterReason,
+        error: &str,
+    ) -> Result<(), QueueError> {
+        let (body, attributes) = dead::letter(message, reason, error);
         self.client
             .send_message()
             .queue_url(&self.url)
             .message_body(body.into_string())
+            .set_message_group_id(message.attributes.get("MessageGroupId").cloned())
             .set_message_attributes(Some(attributes))
+            .send()
+            .await
+            .map_err(unavailable("SendMessage"))?;
+        Ok(())
+    }
+
+    /// Sends the message of a dead letter again, as it was. Returns once SQS has confirmed it.
+    pub async fn redrive(
+        &self,
+        id: &DeadLetterId,
+        body: String,
+        group: Option<String>,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
+        let refused = || QueueError::NotTaken { code: "InvalidMessageContents".to_owned() };
+        let body = Text::verbatim(&body).ok_or_else(refused)?;
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body.into_string())
+            .set_message_group_id(group)
+            .set_delay_seconds(delay_seconds(delay))
+            .set_message_attributes(Some(dead::of_redrive(id)))
             .send()
             .await
             .map_err(unavailable("SendMessage"))?;

@@ -1,5 +1,6 @@
 //! Texts that SQS takes.
 
+use data_encoding::BASE64;
 use domain::{escape_json, is_xml_char};
 use serde::Serialize;
 use std::fmt;
@@ -20,6 +21,10 @@ impl Text {
     pub fn verbatim(text: &str) -> Option<Self> {
         let is_taken = !text.is_empty() && text.chars().all(is_xml_char);
         is_taken.then(|| Self(text.to_owned()))
+    }
+
+    pub(crate) fn base64(bytes: &[u8]) -> Self {
+        Self(BASE64.encode(bytes))
     }
 
     /// A text for people, of at most `max_bytes`: what SQS would refuse is replaced by U+FFFD.
