@@ -7,6 +7,6 @@ mod batch;
 mod envelope;
 mod send;
 
-pub use batch::{Disposition, MAX_RECEIVE_COUNT, receive_count, respond};
+pub use batch::{Disposition, EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, receive_count, respond};
 pub use envelope::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply, Undecodable};
 pub use send::{Outgoing, Queue, QueueError};
