@@ -118,7 +118,7 @@ impl Store {
         Ok(next)
     }
 
-    /// AP82: writes an attempt into the log of a delivery that was read at `revision`, and nothing else: what the delivery
+    /// AP81: writes an attempt into the log of a delivery that was read at `revision`, and nothing else: what the delivery
     /// waits for stays as it is.
     pub async fn log_attempt(&self, delivery: &Delivery, revision: u64) -> Result<(), StoreError> {
         let update = self
