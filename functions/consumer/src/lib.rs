@@ -7,7 +7,8 @@
 //!    read; on conflict read again, consistently ([`record`]);
 //! 4. **send** the deliveries of all payments together, and the questions to the providers' APIs; an event whose message the
 //!    queue did not take goes no further;
-//! 5. **commit** the events: an event's item is the mark that all of the above has happened;
+//! 5. **commit** the events: an event's item is the mark that all of the above has happened; what another message was
+//!    recording at the same time waits for that one's commit ([`wait`]);
 //! 6. now and then, **note** when a source last sent something ([`activity`]).
 //!
 //! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
@@ -26,10 +27,11 @@ mod activity;
 mod incoming;
 mod record;
 mod relay;
+mod wait;
 
 use activity::Latest;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{DeadLetterReason, Endpoint, LAST_EVENT_ACCURACY, SourceId, ToldOtherwise};
+use domain::{DeadLetterReason, Endpoint, LAST_EVENT_ACCURACY, SourceId};
 use futures::future::join_all;
 use incoming::{Course, Incoming};
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +56,7 @@ pub struct Deps {
     pub endpoints: Cache<(), Arc<Vec<Endpoint>>>,
     /// The last event of each source, as this process has noted it.
     pub noted: Cache<SourceId, Timestamp>,
+    pub clock: Clock,
 }
 
 impl Deps {
@@ -66,6 +69,7 @@ impl Deps {
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_DLQ_URL")),
             endpoints: Cache::new(Clock::system(), ENDPOINTS_MAX_AGE),
             noted: Cache::new(Clock::system(), LAST_EVENT_ACCURACY),
+            clock: Clock::system(),
         }
     }
 }
@@ -74,9 +78,9 @@ impl Deps {
 /// alone.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
     let mut dispositions = vec![Disposition::Done; batch.records.len()];
-    let mut incoming = Vec::new();
+    let (mut incoming, now) = (Vec::new(), deps.clock.now());
     for (index, message) in batch.records.iter().enumerate() {
-        match incoming::decode(index, message) {
+        match incoming::decode(index, message, now) {
             Ok(events) => incoming.extend(events),
             Err(error) => {
                 dispositions[index] = Disposition::DeadLetter { reason: DeadLetterReason::Unreadable, error };
@@ -125,22 +129,35 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
     }));
     let recorded = recorded.await;
 
-    let (mut steps, mut unfinished): (Vec<&Recorded>, _) = (Vec::new(), Vec::new());
-    for (group, outcome) in groups.values().zip(&recorded) {
+    let (mut steps, mut waiting, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
+    for (group, outcome) in groups.values().zip(recorded) {
         match outcome {
             Ok(outcome) => {
-                steps.extend(&outcome.steps);
-                unfinished.extend(outcome.waiting.iter().map(|message| (*message, another_answer())));
-                unfinished.extend(outcome.unmatched.iter().map(|message| (*message, no_endpoints())));
+                steps.extend(outcome.steps);
+                waiting.extend(outcome.waiting);
+                unfinished.extend(outcome.unmatched.into_iter().map(|message| (message, no_endpoints())));
             }
             Err(error) => unfinished.extend(group.iter().map(|event| (event.message, error.clone()))),
         }
     }
-    let sent = relay::send(deps, &steps, endpoints.unwrap_or_default()).await;
+    unfinished.extend(relay_and_commit(deps, &steps, endpoints.unwrap_or_default()).await);
+    // After that, so that nothing in this batch waits for another, and no two batches wait for each other.
+    unfinished.extend(wait::in_place(&deps.store, waiting).await);
+    unfinished
+}
+
+/// Steps 4 and 5. Gives the messages of those that did not come to the end.
+async fn relay_and_commit(
+    deps: &Deps,
+    steps: &[Recorded],
+    endpoints: &[Endpoint],
+) -> Vec<(usize, Disposition)> {
+    let sent = relay::send(deps, steps, endpoints).await;
     let finished = join_all(steps.iter().zip(sent).map(async |(step, sent)| {
         sent?;
         queue::isolated(commit(&deps.store, step)).await?.map_err(|error| disposition(&error))
     }));
+    let mut unfinished = Vec::new();
     for (step, outcome) in steps.iter().zip(finished.await) {
         unfinished.extend(outcome.err().map(|disposition| (step.message, disposition)));
     }
@@ -171,12 +188,6 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// By the next try the first answer's event is committed, and this one comes too late.
-fn another_answer() -> Disposition {
-    tracing::info!("another answer about an event is being recorded: this one will be tried again");
-    Disposition::Retry { reason: ToldOtherwise.to_string() }
 }
 
 fn no_endpoints() -> Disposition {

@@ -19,7 +19,7 @@ const COMMIT_TAKES: Duration = Duration::from_secs(1);
 /// Tells, for each step in their order, whether SQS has confirmed all its deliveries, or its question.
 pub(crate) async fn send(
     deps: &Deps,
-    steps: &[&Recorded],
+    steps: &[Recorded],
     endpoints: &[Endpoint],
 ) -> Vec<Result<(), Disposition>> {
     let mut sent = vec![Ok(()); steps.len()];
@@ -49,8 +49,8 @@ pub(crate) async fn send(
 }
 
 fn deliveries_of(step: &Recorded, endpoints: &[Endpoint]) -> Vec<Outgoing> {
-    let raised = step.raised.iter().flat_map(|raised| deliveries(raised, None, endpoints));
-    raised.chain(deliveries(&step.event, Some(&step.raw), endpoints)).collect()
+    let raised = step.raised.iter().flat_map(|raised| deliveries(raised, None, endpoints, step.again));
+    raised.chain(deliveries(&step.event, Some(&step.raw), endpoints, step.again)).collect()
 }
 
 /// The whole webhook goes with the question and comes back with the answer.
@@ -73,7 +73,7 @@ fn question(step: &Recorded) -> Option<Outgoing> {
 }
 
 /// `raw` is the request that the event came in, if it came in one.
-fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint]) -> Vec<Outgoing> {
+fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint], again: bool) -> Vec<Outgoing> {
     // The body travels with the message, so that the first attempts need no read. A retry long after builds
     // the same bytes from the stored event; so does the first attempt of a body that would crowd a batch.
     let mut bodies: HashMap<BodyFormat, Option<Carried>> = HashMap::new();
@@ -90,7 +90,8 @@ fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint]) -> 
             event.event_type,
             event.received_at,
             carried,
-        );
+        )
+        .sent_again(again);
         messages.push(message.after(delay));
     }
     messages

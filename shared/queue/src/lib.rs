@@ -10,7 +10,9 @@ mod envelope;
 mod send;
 mod text;
 
-pub use batch::{Disposition, MAX_RECEIVE_COUNT, isolated, receive_count, respond};
+pub use batch::{
+    Disposition, EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, isolated, receive_count, respond,
+};
 pub use dead::{DeadMessage, dead_letter_of};
 pub use envelope::{
     Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, MAX_BODY_BYTES,
