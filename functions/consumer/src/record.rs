@@ -137,7 +137,7 @@ async fn try_record(
             fold.forget(&id);
             continue;
         }
-        outcome.steps.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
+        outcome.steps.push(assemble(incoming, id, entry, fold.payment(), endpoints));
     }
     match fold.write(store, known).await {
         Ok(()) => Ok(Some(outcome)),
@@ -161,8 +161,7 @@ async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Resul
 
 /// The payment of a group while it is folded.
 struct Fold {
-    payment: Option<Payment>,
-    revision: u64,
+    stored: Option<StoredPayment>,
     /// The events that it did not know: if there are none, it is not written.
     news: BTreeSet<EventId>,
     /// What each event said that is not committed yet, in this batch or in the outbox.
@@ -178,12 +177,7 @@ impl Fold {
         for entry in stored.into_iter().flat_map(|stored| &stored.payment.outbox) {
             digests.entry(entry.event.clone()).or_insert_with(|| entry.digest.clone());
         }
-        Self {
-            payment: stored.map(|stored| stored.payment.clone()),
-            revision: stored.map_or(0, |stored| stored.revision),
-            news: BTreeSet::new(),
-            digests,
-        }
+        Self { stored: stored.cloned(), news: BTreeSet::new(), digests }
     }
 
     /// The event's id; a further one where its dedupe key was used for something else before.
@@ -206,19 +200,20 @@ impl Fold {
             return Ok(None);
         }
         // What says nothing about a payment does not bring one into being.
-        if self.payment.is_none() && incoming.notification.facts.is_empty() {
+        if self.stored.is_none() && incoming.notification.facts.is_empty() {
             return Ok(None);
         }
         let Some(provider_payment_id) = &incoming.notification.provider_payment_id else { return Ok(None) };
-        let payment = self.payment.get_or_insert_with(|| {
-            Payment::new(
+        let stored = self.stored.get_or_insert_with(|| {
+            StoredPayment::new(Payment::new(
                 incoming.source.clone(),
                 incoming.provider.clone(),
                 provider_payment_id.clone(),
                 id.clone(),
                 incoming.arrival.received_at,
-            )
+            ))
         });
+        let payment = &mut stored.payment;
         let known = payment.outbox.iter().find(|entry| entry.event == *id).map(|entry| entry.told.clone());
         let entry = match incoming.course {
             Course::Confirm { .. } => {
@@ -232,19 +227,23 @@ impl Fold {
         Ok(Some(entry))
     }
 
+    fn payment(&self) -> Option<&Payment> {
+        self.stored.as_ref().map(|stored| &stored.payment)
+    }
+
     /// Takes an event out again that turned out to be committed. Its facts are in the ledger already.
     fn forget(&mut self, id: &EventId) {
         self.news.remove(id);
-        if let Some(payment) = &mut self.payment {
-            payment.outbox.retain(|entry| &entry.event != id);
+        if let Some(stored) = &mut self.stored {
+            stored.payment.outbox.retain(|entry| &entry.event != id);
         }
     }
 
     /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
     async fn write(self, store: &Store, known: &Known) -> Result<(), StoreError> {
-        let Some(mut payment) = self.payment.filter(|_| !self.news.is_empty()) else { return Ok(()) };
-        payment.outbox.retain(|entry| !known.has_settled(entry));
-        store.put_payment(&payment, self.revision).await
+        let Some(mut stored) = self.stored.filter(|_| !self.news.is_empty()) else { return Ok(()) };
+        stored.payment.outbox.retain(|entry| !known.has_settled(entry));
+        store.put_payment(stored).await
     }
 }
 

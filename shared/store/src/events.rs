@@ -46,7 +46,8 @@ const MAX_STORED_BODY_BYTES: usize = 360 * 1024;
 /// Whether an event with this body can be kept: asked before anything is accepted or recorded. JSON compresses to
 /// a fraction; only noise does not.
 pub fn is_storable(body: &[u8]) -> bool {
-    body.len() <= MAX_STORED_BODY_BYTES || codec::encode_bytes(body).len() <= MAX_STORED_BODY_BYTES
+    body.len() <= MAX_STORED_BODY_BYTES
+        || codec::encode_bytes(body).is_ok_and(|stored| stored.len() <= MAX_STORED_BODY_BYTES)
 }
 
 /// An event and, unless we raised it ourselves, the request that it came in.
@@ -165,7 +166,7 @@ impl Store {
         plain.extend_from_slice(raw.map_or(&[], |raw| &raw.body));
         plain.extend_from_slice(answer.unwrap_or_default());
         let mut item = key(event.id.pk(), event.id.sk());
-        item.insert(DATA.to_owned(), blob(codec::encode_bytes(&plain)));
+        item.insert(DATA.to_owned(), blob(codec::encode_bytes(&plain)?));
         item.insert(DIGEST.to_owned(), text(digest));
         item.insert(keys::TTL.to_owned(), number(self.retention.expiry(event.received_at)));
         if !opens_payment {

@@ -184,7 +184,7 @@ impl Store {
     pub async fn put_quarantined(&self, request: &SealedRequest) -> Result<(), StoreError> {
         let SealedRequest { entry, sealed } = request;
         let mut item = key(entry.id.pk(), entry.id.sk());
-        item.insert(DATA.to_owned(), blob(codec::encode(entry)));
+        item.insert(DATA.to_owned(), blob(codec::encode(entry)?));
         item.insert(SEALED.to_owned(), blob(sealed.clone()));
         item.insert(keys::TTL.to_owned(), number(entry.expires_at().as_second()));
         item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&entry.id)));
