@@ -110,29 +110,32 @@ fn a_payment_is_written_at_the_same_cost_however_long_its_history() {
     let mut expected = payment();
     let mut heaviest = [0_usize; 2];
     let mut written = [0_usize; 2];
-    for number in 0..900 {
+    for number in 0..400 {
         let mut stored = table.read();
-        assert_eq!(stored.payment.ledger, expected.ledger, "after {number} events");
+        if number % 20 == 0 {
+            assert_eq!(stored.payment.ledger, expected.ledger, "after {number} events");
+        }
         stored.payment.outbox.clear();
         expected.outbox.clear();
         let said = refunds(number, [random_id("re", &number.to_string())]);
         record(&mut stored.payment, &said, number);
         record(&mut expected, &said, number);
         let sizes = table.write(stored);
-        let late = usize::from(number >= 450);
+        // Up to a hundred operations are shown with each event: it grows until then.
+        let Some(late) = number.checked_sub(120).map(|number| usize::from(number >= 140)) else { continue };
         heaviest[late] = heaviest[late].max(sizes.iter().sum());
         written[late] += sizes.iter().map(|bytes| bytes.div_ceil(1024)).sum::<usize>();
     }
     assert!(heaviest[1] <= heaviest[0] + 512 && heaviest[1] < 16 * 1024, "{heaviest:?}");
-    assert!(written[1] <= written[0] * 5 / 4, "write units of 450 events each: {written:?}");
-    assert!(table.segments.len() > 8, "{} segments", table.segments.len());
+    assert!(written[1] <= written[0] * 5 / 4, "write units of 140 events each: {written:?}");
+    assert!(table.segments.len() > 3, "{} segments", table.segments.len());
 }
 
 #[test]
 fn what_one_event_tells_of_thousands_of_operations_is_cut_into_items_that_fit() {
     let mut table = Table::default();
     let mut stored = table.read();
-    let ids = (0..9_000).map(|number| random_id("re", &number.to_string()));
+    let ids = (0..20_000).map(|number| random_id("re", &number.to_string()));
     record(&mut stored.payment, &refunds(1, ids), 1);
     let expected = stored.payment.ledger.clone();
     let sizes = table.write(stored);
@@ -147,11 +150,11 @@ fn what_one_event_tells_of_thousands_of_operations_is_cut_into_items_that_fit() 
 fn a_segment_of_a_write_that_lost_its_race_disturbs_nobody() {
     let mut table = Table::default();
     let mut stored = table.read();
-    record(&mut stored.payment, &refunds(1, (0..100).map(|number| random_id("re", &number.to_string()))), 1);
+    record(&mut stored.payment, &refunds(1, (0..300).map(|number| random_id("re", &number.to_string()))), 1);
     table.write(stored);
     let (mut winner, mut loser) = (table.read(), table.read());
     for (stored, name) in [(&mut winner, "winner"), (&mut loser, "loser")] {
-        let ids = (0..100).map(|number| random_id("re", &format!("{name}{number}")));
+        let ids = (0..300).map(|number| random_id("re", &format!("{name}{number}")));
         record(&mut stored.payment, &refunds(2, ids), 2);
     }
     let expected = winner.payment.ledger.clone();
@@ -234,11 +237,11 @@ async fn a_payment_that_was_stored_too_large_to_be_read_is_read_and_goes_into_se
 fn what_can_not_be_read_again_is_not_written() {
     let huge = Value::String("x".repeat(64 * 1024 * 1024));
     assert!(matches!(codec::encode(&huge), Err(StoreError::TooLarge)));
-    let large = "x".repeat(60 * 1024 * 1024);
+    let large = "x".repeat(5 * 1024 * 1024);
     let stored = codec::encode(&large).expect("it can be written");
     assert_eq!(codec::decode::<String>("test", &stored).expect("and read"), large);
     // A blob that claims to be larger than anything that is written.
-    let mut compressor = zstd::bulk::Compressor::new(9).expect("a compressor");
+    let mut compressor = zstd::bulk::Compressor::new(1).expect("a compressor");
     let mut bomb = vec![1];
     bomb.extend(compressor.compress(&vec![0; 65 * 1024 * 1024]).expect("compresses"));
     assert!(matches!(codec::decode_bytes("test", &bomb), Err(StoreError::Corrupt { .. })));
