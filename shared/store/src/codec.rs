@@ -10,6 +10,7 @@
 
 use crate::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
+use std::io::Read;
 use std::sync::LazyLock;
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
@@ -47,16 +48,7 @@ pub(crate) fn encode_bytes(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 pub(crate) fn decode_bytes(kind: &'static str, blob: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let (frame, dictionary) = match blob.split_first() {
-        Some((&DICTIONARY_1_TAG, frame)) => (frame, &*DECODER_1),
-        Some((&DICTIONARY_2_TAG, frame)) => (frame, &*DECODER_2),
-        _ => {
-            return Err(StoreError::corrupt(
-                kind,
-                "written with a dictionary that this version does not have",
-            ));
-        }
-    };
+    let (frame, dictionary) = frame(kind, blob)?;
     let plain_bytes = zstd::zstd_safe::get_frame_content_size(frame).ok().flatten();
     let plain_bytes = plain_bytes
         .and_then(|bytes| usize::try_from(bytes).ok())
@@ -65,6 +57,41 @@ pub(crate) fn decode_bytes(kind: &'static str, blob: &[u8]) -> Result<Vec<u8>, S
     zstd::bulk::Decompressor::with_prepared_dictionary(dictionary)
         .and_then(|mut decompressor| decompressor.decompress(frame, plain_bytes))
         .map_err(|error| StoreError::corrupt(kind, error))
+}
+
+/// Reads a blob from its beginning, as far as it is asked to.
+pub(crate) struct Reader<'a> {
+    kind: &'static str,
+    plain: zstd::Decoder<'static, &'a [u8]>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(kind: &'static str, blob: &'a [u8]) -> Result<Self, StoreError> {
+        let (frame, dictionary) = frame(kind, blob)?;
+        let plain = zstd::Decoder::with_prepared_dictionary(frame, dictionary);
+        Ok(Self { kind, plain: plain.map_err(|error| StoreError::corrupt(kind, error))? })
+    }
+
+    /// The next `bytes`.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<Vec<u8>, StoreError> {
+        let mut taken = Vec::new();
+        let limit = u64::try_from(bytes.min(MAX_PLAIN_BYTES)).unwrap_or(u64::MAX);
+        let read = (&mut self.plain).take(limit).read_to_end(&mut taken);
+        read.map_err(|error| StoreError::corrupt(self.kind, error))?;
+        if taken.len() == bytes { Ok(taken) } else { Err(StoreError::corrupt(self.kind, "truncated")) }
+    }
+}
+
+/// The frame of a blob, and what it was compressed with.
+fn frame<'a>(
+    kind: &'static str,
+    blob: &'a [u8],
+) -> Result<(&'a [u8], &'static DecoderDictionary<'static>), StoreError> {
+    match blob.split_first() {
+        Some((&DICTIONARY_1_TAG, frame)) => Ok((frame, &DECODER_1)),
+        Some((&DICTIONARY_2_TAG, frame)) => Ok((frame, &DECODER_2)),
+        _ => Err(StoreError::corrupt(kind, "written with a dictionary that this version does not have")),
+    }
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
