@@ -125,6 +125,8 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
             Ok(outcome) => {
                 steps.extend(&outcome.steps);
                 unfinished.extend(outcome.waiting.iter().map(|message| (*message, another_answer())));
+                let too_large = outcome.too_large.iter();
+                unfinished.extend(too_large.map(|message| (*message, disposition(&StoreError::TooLarge))));
             }
             Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(error)))),
         }

@@ -7,7 +7,7 @@ use domain::{
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use store::{Committed, RawEvent, Store, StoreError, StoredPayment};
+use store::{Committed, RawEvent, Store, StoreError, StoredPayment, event_fits};
 
 /// How often a payment that somebody else wrote in between is folded again before its messages go back to the
 /// queue.
@@ -72,6 +72,13 @@ impl Recorded {
         };
         self.event.id == *id && stage(&self.course) == stage(&incoming.course)
     }
+
+    /// Whether all that is to be committed because of it can be stored.
+    fn fits(&self) -> bool {
+        let own = [&self.event].into_iter().chain(&self.stand_in);
+        own.into_iter().all(|event| event_fits(event, Some(&self.raw)))
+            && self.raised.iter().all(|event| event_fits(event, None))
+    }
 }
 
 /// What came of one group.
@@ -81,6 +88,8 @@ pub(crate) struct Outcome {
     pub(crate) steps: Vec<Recorded>,
     /// The messages of answers that have to wait until another answer about their event is committed.
     pub(crate) waiting: Vec<usize>,
+    /// The messages of events that can't be stored. They have changed nothing.
+    pub(crate) too_large: Vec<usize>,
 }
 
 /// Records the events of one group.
@@ -111,10 +120,39 @@ async fn try_record(
     known: &Known,
     endpoints: &[Endpoint],
 ) -> Result<Option<Outcome>, StoreError> {
+    // Known before anything is written: an event that could not be committed must not have changed its payment.
+    let mut too_large = BTreeSet::new();
+    let (fold, outcome) = loop {
+        let (fold, outcome) = fold_in(store, group, known, endpoints, &too_large).await?;
+        let known_so_far = too_large.len();
+        too_large.extend(outcome.steps.iter().filter(|step| !step.fits()).map(|step| step.event.id.clone()));
+        if too_large.len() == known_so_far {
+            break (fold, outcome);
+        }
+    };
+    match fold.write(store, known).await {
+        Ok(()) => Ok(Some(outcome)),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Folds the events of a group into what is known, but for those that are too large. Writes nothing.
+async fn fold_in(
+    store: &Store,
+    group: &[Incoming],
+    known: &Known,
+    endpoints: &[Endpoint],
+    too_large: &BTreeSet<EventId>,
+) -> Result<(Fold, Outcome), StoreError> {
     let mut fold = Fold::new(group, known);
     let mut outcome = Outcome::default();
     for incoming in group {
         let id = fold.resolve_id(incoming);
+        if too_large.contains(&id) {
+            outcome.too_large.push(incoming.message);
+            continue;
+        }
         let committed = match known.committed.get(&id) {
             Some(committed) if is_done(incoming, committed) => true,
             // A second answer may tell something else than the first, so what a stale read says is not good enough.
@@ -139,11 +177,7 @@ async fn try_record(
         }
         outcome.steps.push(assemble(incoming, id, entry, fold.payment(), endpoints));
     }
-    match fold.write(store, known).await {
-        Ok(()) => Ok(Some(outcome)),
-        Err(StoreError::Conflict) => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok((fold, outcome))
 }
 
 /// Whether nothing is left to do for an event whose id is committed.
