@@ -135,7 +135,10 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
             Ok(outcome) => {
                 steps.extend(outcome.steps);
                 waiting.extend(outcome.waiting);
-                unfinished.extend(outcome.unmatched.into_iter().map(|message| (message, no_endpoints())));
+                let too_large = outcome.too_large.into_iter();
+                unfinished.extend(too_large.map(|message| (message, disposition(&StoreError::TooLarge))));
+                let unmatched = outcome.unmatched.into_iter();
+                unfinished.extend(unmatched.map(|step| (step.message, no_endpoints())));
             }
             Err(error) => unfinished.extend(group.iter().map(|event| (event.message, error.clone()))),
         }

@@ -20,6 +20,7 @@ mod ledger;
 mod money;
 mod notice;
 mod notification;
+mod operations;
 mod payload;
 mod payment;
 mod recorder;
@@ -59,6 +60,7 @@ pub use notice::{DisabledReason, Notice, Quarantine, Subject};
 pub use notification::{
     DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
+pub use operations::{OperationView, SHOWN_OPERATIONS, Snapshot, operations};
 pub use payload::BodyFormat;
 pub use payment::{Arrival, OutboxEntry, Payment, ToldOtherwise, Transition};
 pub use recorder::Recorder;
@@ -70,4 +72,4 @@ pub use schedule::{InvalidSchedule, RetrySchedule};
 pub use selection::{Candidate, Reason};
 pub use source::{LAST_EVENT_ACCURACY, SealedSecret, Silence, Source, SourceStatus};
 pub use time::{format_time, serde_time, serde_time_option};
-pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload};
+pub use view::{DeliveryView, EventView, PaymentView, StandardPayload};
