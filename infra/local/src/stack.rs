@@ -3,18 +3,20 @@
 use crate::engines::{Engines, Storage};
 use crate::eventbridge::EventBridge;
 use crate::gateway::{self, Functions};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, PAUSE_AFTER_ERROR};
 use anyhow::Result;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use axum::{Extension, Router};
 use data_encoding::HEXLOWER;
 use destinations::Sender;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
 use platform::{Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault};
 use queue::{MAX_RECEIVE_COUNT, Queue};
 use relay::{Client, Detours, EgressPolicy, Limits};
 use sha2::{Digest, Sha256};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -44,16 +46,12 @@ const QUEUES: [(&str, &str, &str); 4] = [
     (FETCHES_QUEUE, FETCHES_DLQ, FETCHES_VISIBILITY_SECONDS),
 ];
 
-/// A new message ends the wait at once; this only bounds how long a stop takes.
-const POLL_SECONDS: i32 = 1;
 /// Batches that are handled side by side: a slow endpoint holds up the batch that it is in.
 const CONSUMERS: usize = 2;
 const DISPATCHERS: usize = 8;
 const SLOW_DISPATCHERS: usize = 8;
 const FETCHERS: usize = 1;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// After an engine refused a call, so that a loop does not spin.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// How a stack is set up.
 #[derive(Debug)]
@@ -139,8 +137,7 @@ impl Stack {
         } = options;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
-        // Nobody can hold a message yet: who did was killed with the process before.
-        engines.sqs.release_in_flight()?;
+        engines.sqs.recover()?;
         let entropy = Entropy::system();
         let key = storage.secret_file("vault.key", || Vault::new_key_file(&entropy).expose().to_owned())?;
         let vault = Vault::key_file(&key, entropy.clone())?;
@@ -153,7 +150,7 @@ impl Stack {
         };
         let store = Store::new(aws.dynamodb(), TABLE);
         let queue = |name| Queue::new(aws.sqs(), engines.queue_url(name));
-        let mapping = |name| Mapping::new(plain_aws.sqs(), engines.queue_url(name), crate::sqs::arn(name));
+        let mapping = |name| Mapping::new(engines.sqs.clone(), name);
         let deliveries = queue(DELIVERIES_QUEUE);
         let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
         let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
@@ -309,32 +306,6 @@ impl Stack {
         }
     }
 
-    async fn consume_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
-        self.events
-            .poll(wait_seconds, async |batch| consumer::handle(&self.consumer, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn dispatch_for(self: Arc<Self>, lane: Lane, wait_seconds: i32) -> Result<()> {
-        lane(&self)
-            .poll(wait_seconds, async |batch| dispatcher::handle(&self.dispatcher, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn fetch_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
-        self.fetches
-            .poll(wait_seconds, async |batch| fetcher::handle(&self.fetcher, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn sweep(self: Arc<Self>) -> Result<()> {
-        sweeper::handle(&self.sweeper).await?;
-        Ok(())
-    }
-
     /// Consumes, asks the providers and dispatches until no queue has anything to give at this moment.
     pub async fn settle(&self) -> Result<()> {
         while self.consume().await? + self.fetch().await? + self.dispatch().await? > 0 {}
@@ -362,36 +333,42 @@ impl Stack {
                 tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server stopped");
             }
         });
-        for _ in 0..CONSUMERS {
-            let stack = Arc::clone(self);
-            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                Arc::clone(&stack).consume_for(POLL_SECONDS)
-            }));
-        }
-        let lanes: [(Lane, usize); 2] =
-            [(|stack| &stack.deliveries, DISPATCHERS), (|stack| &stack.slow_deliveries, SLOW_DISPATCHERS)];
-        for (lane, dispatchers) in lanes {
-            for _ in 0..dispatchers {
-                let stack = Arc::clone(self);
-                tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                    Arc::clone(&stack).dispatch_for(lane, POLL_SECONDS)
-                }));
+        let batches: [(Lane, Handler, usize); 4] = [
+            (|stack| &stack.events, consume, CONSUMERS),
+            (|stack| &stack.deliveries, dispatch, DISPATCHERS),
+            (|stack| &stack.slow_deliveries, dispatch, SLOW_DISPATCHERS),
+            (|stack| &stack.fetches, fetch, FETCHERS),
+        ];
+        for (lane, handler, side_by_side) in batches {
+            for _ in 0..side_by_side {
+                let (stack, stopped) = (Arc::clone(self), until(stopped.clone()));
+                tasks.spawn(async move {
+                    lane(&stack).run(stopped, |batch| handler(Arc::clone(&stack), batch)).await;
+                });
             }
         }
-        for _ in 0..FETCHERS {
-            let stack = Arc::clone(self);
-            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                Arc::clone(&stack).fetch_for(POLL_SECONDS)
-            }));
-        }
         let stack = Arc::clone(self);
-        tasks.spawn(repeat(stopped, SWEEP_INTERVAL, move || Arc::clone(&stack).sweep()));
+        tasks.spawn(sweep_every(SWEEP_INTERVAL, stack, stopped));
         Running { tasks, stop }
     }
 }
 
-/// One of the mappings of the dispatcher.
+/// One of the mappings.
 type Lane = fn(&Stack) -> &Mapping;
+/// The function that a mapping hands its batches to.
+type Handler = fn(Arc<Stack>, SqsEvent) -> BoxFuture<'static, SqsBatchResponse>;
+
+fn consume(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { consumer::handle(&stack.consumer, batch).await }.boxed()
+}
+
+fn dispatch(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { dispatcher::handle(&stack.dispatcher, batch).await }.boxed()
+}
+
+fn fetch(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { fetcher::handle(&stack.fetcher, batch).await }.boxed()
+}
 
 /// A stack at work.
 #[derive(Debug)]
@@ -408,17 +385,12 @@ impl Running {
     }
 }
 
-/// Does `work` again and again, with a pause in between, until it is told to stop.
-async fn repeat<F: Future<Output = Result<()>> + Send>(
-    stopped: watch::Receiver<bool>,
-    pause: Duration,
-    work: impl Fn() -> F,
-) {
+async fn sweep_every(interval: Duration, stack: Arc<Stack>, stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        let pause = match work().await {
-            Ok(()) => pause,
+        let pause = match sweeper::handle(&stack.sweeper).await {
+            Ok(_) => interval,
             Err(error) => {
-                tracing::error!(error = &*error as &dyn std::error::Error, "the local stack stumbled");
+                tracing::error!(error = &error as &dyn std::error::Error, "the sweeper stumbled");
                 PAUSE_AFTER_ERROR
             }
         };
