@@ -131,11 +131,8 @@ impl Mapping {
         record.receipt_handle = Some(message.handle.clone());
         record.event_source_arn = Some(sqs::arn(self.queue));
         record.body = Some(message.body.clone());
-        record.attributes = message
-            .system_attributes()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        record.attributes =
+            message.system_attributes().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         record.message_attributes = message.lambda_attributes();
         record
     }

@@ -26,14 +26,14 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tower::ServiceExt;
 
 /// For a connection without a request, and for the next bytes of a body.
-pub const IDLE: Duration = Duration::from_secs(30);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
 /// When the server ends, or a body has stalled: for an answer that is on its way.
 const LINGER: Duration = Duration::from_secs(1);
 /// After the system had no more connections to give.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Serves until `stopped`, then finishes the requests that are under way.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     idle: Duration,
@@ -70,12 +70,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn connection(
-    stream: TcpStream,
-    router: Router,
-    idle: Duration,
-    mut stopping: watch::Receiver<bool>,
-) {
+async fn connection(stream: TcpStream, router: Router, idle: Duration, mut stopping: watch::Receiver<bool>) {
     let activity = Activity::new(idle);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let underway = activity.begin();
@@ -243,7 +238,7 @@ struct Watched {
 }
 
 impl Watched {
-    /// Each write counts, but for those of a connection that is idle: HTTP/2 answers pings.
+    /// A write that is not taken whole was too much at once for the other end, which has now taken some of it.
     fn wrote(&self, written: Poll<io::Result<usize>>, all: usize) -> Poll<io::Result<usize>> {
         if matches!(&written, Poll::Ready(Ok(some)) if *some < all) {
             self.activity.moved_on();
@@ -263,11 +258,7 @@ impl AsyncRead for Watched {
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.wrote(written, bytes.len())
     }

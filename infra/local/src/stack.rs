@@ -1,22 +1,25 @@
 //! The whole of Payrelay over the embedded engines.
 
-use crate::engines::{Engines, Storage};
+use crate::engines::Engines;
 use crate::eventbridge::EventBridge;
 use crate::gateway::{self, Functions};
 use crate::mapping::{Mapping, PAUSE_AFTER_ERROR};
+use crate::server::{self, serve};
+use crate::storage::Storage;
 use anyhow::Result;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use axum::{Extension, Router};
-use data_encoding::HEXLOWER;
 use destinations::Sender;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
-use platform::{Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault};
+use platform::{
+    AdminKeyHash, Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault,
+};
 use queue::{MAX_RECEIVE_COUNT, Queue};
 use relay::{Client, Detours, EgressPolicy, Limits};
-use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -135,15 +138,16 @@ impl Stack {
             config_max_age,
             http_client,
         } = options;
+        let admin_key_hash = AdminKeyHash::of(&admin_key)?;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
-        engines.sqs.recover()?;
         let entropy = Entropy::system();
-        let key = storage.secret_file("vault.key", || Vault::new_key_file(&entropy).expose().to_owned())?;
-        let vault = Vault::key_file(&key, entropy.clone())?;
-
         let plain_aws = Aws::local(engines.endpoints.clone());
-        Store::new(plain_aws.dynamodb(), TABLE).create_table().await?;
+        let table = Store::new(plain_aws.dynamodb(), TABLE);
+        table.create_table().await?;
+        let vault = crate::vault::open(&storage, &table, &entropy).await?;
+        // After all that may refuse the start: a start that comes to nothing changes nothing.
+        engines.sqs.recover()?;
         let aws = match http_client {
             Some(http_client) => plain_aws.clone().with_http_client(http_client).without_retries(),
             None => plain_aws.clone(),
@@ -191,7 +195,6 @@ impl Stack {
         };
         let sweeper =
             sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };
-        let admin_key_hash = HEXLOWER.encode(&Sha256::digest(admin_key.expose().as_bytes()));
         let counters = Counters::new(Metrics::in_memory(clock.clone()));
         // One for each function that has one on AWS.
         let intake = |source_max_age| {
@@ -215,7 +218,7 @@ impl Stack {
             }),
             payments_api: payments_api::service(payments_api::Deps::new(
                 store.clone(),
-                &admin_key_hash,
+                admin_key_hash.clone(),
                 clock.clone(),
                 entropy.clone(),
             )),
@@ -224,7 +227,7 @@ impl Stack {
                 deliveries,
                 vault.clone(),
                 sender,
-                &admin_key_hash,
+                admin_key_hash.clone(),
                 clock.clone(),
                 entropy.clone(),
             )),
@@ -233,7 +236,7 @@ impl Stack {
                 vault.clone(),
                 verified_again,
                 &public_url,
-                &admin_key_hash,
+                admin_key_hash,
                 clock.clone(),
                 entropy,
             )),
@@ -317,6 +320,15 @@ impl Stack {
         Ok((self.sqs.depth(EVENTS_DLQ)?.visible, self.sqs.depth(DELIVERIES_DLQ)?.visible))
     }
 
+    /// How many messages stand in all dead-letter queues.
+    pub fn dead_letters_waiting(&self) -> Result<u64> {
+        let queues: BTreeSet<&str> = QUEUES.iter().map(|(_, dead_letters, _)| *dead_letters).collect();
+        queues.into_iter().try_fold(0, |sum, queue| {
+            let depth = self.sqs.depth(queue)?;
+            Ok(sum + depth.visible + depth.in_flight)
+        })
+    }
+
     /// How many questions to the providers were given up.
     pub fn fetches_dead_letter_count(&self) -> Result<u64> {
         Ok(self.sqs.depth(FETCHES_DLQ)?.visible)
@@ -327,12 +339,7 @@ impl Stack {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let router = self.router().layer(Extension(webhook::PlainHttp));
-        let server = axum::serve(listener, router).with_graceful_shutdown(until(stopped.clone()));
-        tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server stopped");
-            }
-        });
+        tasks.spawn(serve(listener, router, server::IDLE, until(stopped.clone())));
         let batches: [(Lane, Handler, usize); 4] = [
             (|stack| &stack.events, consume, CONSUMERS),
             (|stack| &stack.deliveries, dispatch, DISPATCHERS),

@@ -1,7 +1,7 @@
 //! Where the state is: in a directory that one process has for itself and only its owner can look into, or nowhere.
 
 use anyhow::{Context, Result, bail, ensure};
-use platform::{Entropy, SecretText};
+use platform::{Entropy, MIN_ADMIN_KEY_CHARS, SecretText};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -12,8 +12,6 @@ const ADMIN_KEY: &str = "admin.key";
 const VAULT_KEY: &str = "vault.key";
 const LOCK: &str = "lock";
 
-/// What a person thinks of has fewer characters.
-const MIN_ADMIN_KEY_CHARS: usize = 32;
 /// 32 bytes in base64url.
 const VAULT_KEY_CHARS: usize = 43;
 
@@ -165,8 +163,9 @@ impl Storage {
     fn keep_key(&self, name: &str, key: &str) -> Result<()> {
         match self.path(name) {
             None => Ok(()),
-            Some(path) => replace(&path, key.as_bytes())
-                .with_context(|| format!("{} can't be written", path.display())),
+            Some(path) => {
+                replace(&path, key.as_bytes()).with_context(|| format!("{} can't be written", path.display()))
+            }
         }
     }
 }
@@ -183,8 +182,7 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
         _ => {}
     }
     let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(FOR_THE_OWNER).open(&beside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FOR_THE_OWNER).open(&beside)?;
         file.write_all(contents)?;
         file.sync_all()?;
         fs::rename(&beside, path)

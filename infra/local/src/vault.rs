@@ -25,7 +25,8 @@ pub(crate) async fn open(storage: &Storage, store: &Store, entropy: &Entropy) ->
         }
     };
     let vault = Vault::key_file(key.expose(), entropy.clone()).map_err(|error| {
-        anyhow::Error::new(error).context(format!("{path} holds no key of the vault: put the right file back"))
+        anyhow::Error::new(error)
+            .context(format!("{path} holds no key of the vault: put the right file back"))
     })?;
     let fingerprint = vault.fingerprint();
     match known {
@@ -40,7 +41,7 @@ pub(crate) async fn open(storage: &Storage, store: &Store, entropy: &Entropy) ->
 
 /// What a table holds that is older than the fingerprint.
 async fn holds_secrets(store: &Store) -> Result<bool> {
-    let one = || PageRequest { limit: 1, ..PageRequest::default() };
+    let one = || PageRequest { after: None, limit: 1 };
     Ok(!store.configs::<Source>(&one()).await?.items.is_empty()
         || !store.configs::<Endpoint>(&one()).await?.items.is_empty())
 }

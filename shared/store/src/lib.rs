@@ -9,6 +9,7 @@ mod config;
 mod deliveries;
 mod error;
 mod events;
+mod fingerprint;
 mod health;
 mod item;
 mod keys;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tower::ServiceExt;
 
-pub const ADMIN_KEY: &str = "prk_admin_for_the_journeys_only";
+pub const ADMIN_KEY: &str = "prk_admin_for_the_journeys_alone_only";
 /// Where providers call, for those that sign the address.
 pub const HOST: &str = "payrelay.test";
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -128,7 +128,7 @@ impl App {
     async fn open_in(directory: &Path, clock: TestClock) -> Result<Self> {
         let faults = Faults::over(Aws::local(AwsEndpoints::default()).http_client().clone());
         let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
-        options.storage = Storage::Directory(directory.to_owned());
+        options.storage = Storage::directory(directory)?;
         options.http_client = Some(faults.client());
         let stack = Arc::new(Stack::open(options).await?);
         Ok(Self { stack, clock, faults })

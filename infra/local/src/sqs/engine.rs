@@ -287,7 +287,12 @@ fn read_message(row: &Row<'_>, queue: &Queue) -> rusqlite::Result<Received> {
 
 /// The messages to hand out: one at a time from the tenant with the fewest in flight, counting those that
 /// were just chosen, and within a tenant in the order in which they became visible.
-pub(super) fn choose(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, max: usize) -> Result<Vec<i64>, Error> {
+pub(super) fn choose(
+    tx: &Transaction<'_>,
+    now_ms: i64,
+    queue: &Queue,
+    max: usize,
+) -> Result<Vec<i64>, Error> {
     if queue.settings.is_fifo {
         return fifo::choose(tx, now_ms, queue.id, max);
     }

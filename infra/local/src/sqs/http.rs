@@ -17,12 +17,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::Sqs;
 use super::engine::{self, Queue};
 use super::error::{Code, Error};
 use super::message::{self, Draft, MAX_BYTES};
 use super::queue::{self, ACCOUNT};
 use super::received::Received;
-use super::Sqs;
 
 /// A message of 1 MiB is up to six times as long in JSON, where a control character becomes `\u0009`.
 const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;

@@ -31,7 +31,7 @@ pub(super) struct Attribute {
 
 /// Bytes that are base64 in JSON.
 #[derive(Clone)]
-pub(super) struct Blob(pub(super) Vec<u8>);
+pub(super) struct Blob(Vec<u8>);
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -54,7 +54,9 @@ impl Received {
             let mut given = SqsMessageAttribute::default();
             given.data_type = Some(attribute.data_type.clone());
             given.string_value.clone_from(&attribute.string_value);
-            given.binary_value = attribute.binary_value.clone().map(|blob| blob.0.into());
+            // Both are base64 in JSON; theirs can't be made otherwise.
+            let blob = attribute.binary_value.as_ref().and_then(|blob| serde_json::to_value(blob).ok());
+            given.binary_value = blob.and_then(|blob| serde_json::from_value(blob).ok());
             (name.clone(), given)
         });
         attributes.collect()

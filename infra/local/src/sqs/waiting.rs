@@ -88,11 +88,12 @@ impl Sqs {
         queue: &str,
         take: impl Fn(&Transaction<'_>, i64, &Queue) -> Result<Outcome, Error>,
     ) -> Result<Look, Error> {
-        let outcome = if self.read(|db, now_ms| engine::is_ready(db, now_ms, &engine::find_queue(db, queue)?))? {
-            self.write(|tx, now_ms| take(tx, now_ms, &engine::find_queue(tx, queue)?))?
-        } else {
-            Outcome { received: Vec::new(), moved_to: None }
-        };
+        let outcome =
+            if self.read(|db, now_ms| engine::is_ready(db, now_ms, &engine::find_queue(db, queue)?))? {
+                self.write(|tx, now_ms| take(tx, now_ms, &engine::find_queue(tx, queue)?))?
+            } else {
+                Outcome { received: Vec::new(), moved_to: None }
+            };
         if let Some(dead_letters) = outcome.moved_to {
             self.signals.wake(&dead_letters);
         }
