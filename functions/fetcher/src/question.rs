@@ -4,11 +4,11 @@ use crate::source::{self, Account, AccountError};
 use crate::verdict::{self, Verdict};
 use crate::{Deps, MAX_ATTEMPTS, delay_after};
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Notification, SourceId};
+use domain::{DeadLetterReason, Notification, SourceId};
 use providers::{ApiMethod, ApiRequest, Fetch, Verified};
 use queue::{
-    Confirmation, Disposition, EventMessage, FetchMessage, MAX_RECEIVE_COUNT, Outgoing, QueueError, Reply,
-    receive_count,
+    Confirmation, Disposition, EventMessage, FetchMessage, MAX_MESSAGE_BYTES, MAX_RECEIVE_COUNT, Outgoing,
+    QueueError, Reply, receive_count,
 };
 use relay::{ApiCall, ApiResponse, HeaderName, HeaderValue, Method, SendError, Url};
 use std::error::Error;
@@ -21,6 +21,8 @@ enum Failure {
     NoQuestion,
     #[error("the question can't be sent: its URL or a header is not valid")]
     NotSendable,
+    #[error("the webhook and the answer of the provider's API do not fit into one message")]
+    TooLarge,
     #[error(transparent)]
     Message(#[from] queue::Undecodable),
     #[error(transparent)]
@@ -32,11 +34,15 @@ enum Failure {
 }
 
 impl Failure {
-    fn is_lasting(&self) -> bool {
+    /// Why no later try can end otherwise; `None` if one can.
+    fn lasting(&self) -> Option<DeadLetterReason> {
         match self {
-            Self::NoQuestion | Self::NotSendable | Self::Message(_) | Self::Payload(_) => true,
-            Self::Account(error) => error.is_lasting(),
-            Self::Queue(_) => false,
+            Self::NoQuestion | Self::NotSendable | Self::Message(_) | Self::Payload(_) => {
+                Some(DeadLetterReason::Unreadable)
+            }
+            Self::TooLarge => Some(DeadLetterReason::TooLarge),
+            Self::Account(error) => error.is_lasting().then_some(DeadLetterReason::Refused),
+            Self::Queue(_) => None,
         }
     }
 }
@@ -46,7 +52,8 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
         Ok(question) => question,
         Err(failure) => {
             tracing::warn!(error = &failure as &dyn Error, "a question to a provider's API can't be read");
-            return Disposition::DeadLetter { reason: failure.to_string() };
+            let error = failure.to_string();
+            return Disposition::DeadLetter { reason: DeadLetterReason::Unreadable, error };
         }
     };
     let FetchMessage { event, attempt, webhook } = &question.message;
@@ -54,11 +61,13 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     let disposition = ask(deps, &question).await.unwrap_or_else(|failure| {
         let error = &failure as &dyn Error;
         tracing::warn!(error, %event, %source, provider, attempt, "a provider's API could not be asked");
-        let reason = failure.to_string();
-        if failure.is_lasting() { Disposition::DeadLetter { reason } } else { Disposition::Retry { reason } }
+        match failure.lasting() {
+            Some(reason) => Disposition::DeadLetter { reason, error: failure.to_string() },
+            None => Disposition::Retry { reason: failure.to_string() },
+        }
     });
     let reason = match &disposition {
-        Disposition::DeadLetter { reason } => reason,
+        Disposition::DeadLetter { error, .. } => error,
         Disposition::Retry { reason } if receive_count(message) >= MAX_RECEIVE_COUNT => reason,
         Disposition::Retry { .. } | Disposition::Done => return disposition,
     };
@@ -133,11 +142,13 @@ async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
                 Ok(Disposition::Done)
             }
             None => {
-                let reason = format!("given up after {MAX_ATTEMPTS} calls: {reason}");
-                Ok(Disposition::DeadLetter { reason })
+                let error = format!("given up after {MAX_ATTEMPTS} calls: {reason}");
+                Ok(Disposition::DeadLetter { reason: DeadLetterReason::Unanswered, error })
             }
         },
-        Verdict::Refused { reason } | Verdict::Hopeless { reason } => Ok(Disposition::DeadLetter { reason }),
+        Verdict::Refused { reason: error } | Verdict::Hopeless { reason: error } => {
+            Ok(Disposition::DeadLetter { reason: DeadLetterReason::Refused, error })
+        }
     }
 }
 
@@ -170,12 +181,16 @@ fn api_call(request: ApiRequest) -> Option<ApiCall> {
 }
 
 /// Sends what came of the question to the consumer, with the webhook that it is about.
-async fn answer(deps: &Deps, question: &Question, reply: Reply) -> Result<(), QueueError> {
+async fn answer(deps: &Deps, question: &Question, reply: Reply) -> Result<(), Failure> {
     let FetchMessage { event, webhook, .. } = question.message.clone();
     let confirmation = Some(Confirmation { event, at: deps.clock.now(), reply });
     let webhook = EventMessage { confirmation, ..webhook };
     let group = webhook.source.to_string();
-    deps.events.send(Outgoing { body: webhook.encode(), delay: Duration::ZERO, group }).await
+    let body = webhook.encode();
+    if body.len() > MAX_MESSAGE_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    Ok(deps.events.send(Outgoing { body, delay: Duration::ZERO, group }).await?)
 }
 
 async fn again(deps: &Deps, message: &FetchMessage, delay: Duration) -> Result<(), QueueError> {

@@ -17,7 +17,9 @@ pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// A message in a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
+    /// A code.
     pub reason: Option<String>,
+    pub error: Option<String>,
     pub body: String,
 }
 
@@ -98,16 +100,12 @@ impl Mapping {
         Ok(self.sqs.put(self.queue, body)?)
     }
 
-    /// Takes up to ten messages and gives the reasons that they carry.
-    pub async fn receive_reasons(&self) -> Result<Vec<String>> {
-        Ok(self.receive_letters().await?.into_iter().filter_map(|letter| letter.reason).collect())
-    }
-
     /// Takes up to ten dead letters.
     pub async fn receive_letters(&self) -> Result<Vec<Letter>> {
         let taken = self.sqs.receive_now(self.queue, BATCH_SIZE).await?;
         let letter = |message: Received| Letter {
             reason: message.text_attribute("reason").map(str::to_owned),
+            error: message.text_attribute("error").map(str::to_owned),
             body: message.body,
         };
         Ok(taken.into_iter().map(letter).collect())

@@ -2,7 +2,10 @@
 
 use crate::Outgoing;
 use data_encoding::BASE64;
-use domain::{BodyFormat, DeliveryId, EndpointId, EventId, EventType, ReplayId, SourceId, serde_time};
+use domain::{
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, ReplayId, SourceId,
+    serde_time,
+};
 use jiff::Timestamp;
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
@@ -10,8 +13,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const VERSION: u8 = 1;
-/// A webhook's body is at most 512 KiB.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The largest body of a webhook. Lambda takes requests of 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>), in which API Gateway writes a body as base64,
+/// four bytes for three. 64 KiB are for the rest of the request, whose headers API Gateway limits to 10 KiB.
+pub const MAX_BODY_BYTES: usize = (6 * 1024 - 64) * 1024 / 4 * 3;
+
+/// The longest message that is sent. SQS takes 1 MiB with the attributes, such as the reason beside a dead letter.
+pub const MAX_MESSAGE_BYTES: usize = (1024 - 8) * 1024;
+
+/// The longest message about a webhook: it may become part of the question to the provider's API, and of its answer.
+pub const MAX_EVENT_MESSAGE_BYTES: usize = MAX_MESSAGE_BYTES - 8 * 1024;
+
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// EventsQueue: one verified webhook, as it came.
@@ -279,7 +292,7 @@ impl DeliveryMessage {
     }
 
     /// Attempt `number` of a delivery that is stored already.
-    pub fn retry(delivery: &domain::Delivery, number: u32, carried: Option<Carried>) -> Self {
+    pub fn retry(delivery: &Delivery, number: u32, carried: Option<Carried>) -> Self {
         Self {
             v: VERSION,
             delivery: delivery.id.clone(),
@@ -312,6 +325,21 @@ impl DeliveryMessage {
     #[must_use]
     pub fn for_replay(self, replay: ReplayId) -> Self {
         Self { replay: Some(replay), ..self.by_hand() }
+    }
+
+    /// The delivery as it was before its first attempt.
+    pub fn unattempted(&self) -> Delivery {
+        Delivery {
+            id: self.delivery.clone(),
+            event: self.event.clone(),
+            endpoint: self.endpoint.clone(),
+            event_type: self.event_type,
+            status: DeliveryStatus::Pending,
+            created_at: self.created_at,
+            next_attempt_at: None,
+            dead_letter: None,
+            attempts: Vec::new(),
+        }
     }
 
     /// As it is queued.

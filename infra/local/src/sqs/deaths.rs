@@ -12,6 +12,7 @@
 //!
 //! Clients that receive over HTTP have no part in this.
 
+use domain::DeadLetterReason;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
 
@@ -21,7 +22,7 @@ use super::message::{Attribute, Attributes};
 
 /// A message that dies alone so often is the reason.
 const MAX_DEATHS: i64 = 5;
-const REASON: &str = "the process died while handling it, five times";
+const ERROR: &str = "the process died while handling it, five times";
 /// Until the next suspect's turn, if the one before is still being handled: a delivery may wait for half a minute for its
 /// endpoint, and must not hold up all other suspects as long.
 const TURN_MS: i64 = 1000;
@@ -174,11 +175,14 @@ fn give_up(tx: &Transaction<'_>, now_ms: i64, seq: i64) -> Result<(), Error> {
         )?
         .query_row([seq], |row| row.try_into())?;
     let queue = engine::find_queue(tx, &queue)?;
-    if engine::move_to_dead_letters(tx, now_ms, &queue, seq, REASON)?.is_some() {
+    if engine::move_to_dead_letters(tx, now_ms, &queue, seq, ERROR)?.is_some() {
         let mut attributes: Attributes = serde_json::from_str(&attributes)?;
-        let reason: Attribute =
-            serde_json::from_value(json!({ "DataType": "String", "StringValue": REASON }))?;
-        attributes.insert("reason".to_owned(), reason);
+        // As the functions say why a message of theirs is a dead letter.
+        for (name, value) in [("reason", DeadLetterReason::ProcessDied.as_str()), ("error", ERROR)] {
+            let attribute: Attribute =
+                serde_json::from_value(json!({ "DataType": "String", "StringValue": value }))?;
+            attributes.insert(name.to_owned(), attribute);
+        }
         tx.prepare_cached("UPDATE messages SET attributes = ?2 WHERE seq = ?1")?
             .execute(params![seq, serde_json::to_string(&attributes)?])?;
     }

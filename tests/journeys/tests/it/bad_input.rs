@@ -61,13 +61,13 @@ async fn unknown_sources_and_large_bodies_are_refused() -> Result<()> {
         let answer = app.webhook(unknown, &good).await?;
         assert_eq!(problem(&answer), (StatusCode::NOT_FOUND, json!("not_found")));
     }
-    let largest = stripe.sign(format!("\"{}\"", "x".repeat(512 * 1024 - 2)), app.clock.now());
+    let largest = stripe.sign(format!("\"{}\"", "x".repeat(queue::MAX_BODY_BYTES - 2)), app.clock.now());
     assert_eq!(
         app.webhook(&source, &largest).await?.status,
         StatusCode::BAD_REQUEST,
         "genuine, but no event"
     );
-    let noise = noise(520_000);
+    let noise = noise(1_050_000);
     let noise = format!(r#"{{"id":"evt_1","type":"a.b","data":{{"object":{{"n":"{noise}"}}}}}}"#);
     let answer = app.webhook(&source, &stripe.sign(noise, app.clock.now())).await?;
     assert_eq!(
@@ -75,7 +75,7 @@ async fn unknown_sources_and_large_bodies_are_refused() -> Result<()> {
         (StatusCode::PAYLOAD_TOO_LARGE, json!("payload_too_large")),
         "it could not be kept"
     );
-    let larger = stripe.sign("x".repeat(512 * 1024 + 1), app.clock.now());
+    let larger = stripe.sign("x".repeat(queue::MAX_BODY_BYTES + 1), app.clock.now());
     let answer = app.webhook(&source, &larger).await?;
     assert_eq!(problem(&answer), (StatusCode::PAYLOAD_TOO_LARGE, json!("payload_too_large")));
     Ok(())
@@ -109,9 +109,12 @@ async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_harms_no_neighb
     app.stack.settle().await?;
     assert_eq!(app.stack.dead_letter_counts()?, (3, 3));
     assert_eq!(receiver.receipts().len(), 1);
-    let reasons = app.stack.events_dead_letters.receive_reasons().await?;
-    assert_eq!(reasons.len(), 3);
-    assert!(reasons.iter().all(|reason| reason.starts_with("the message")), "{reasons:?}");
+    let letters = app.stack.events_dead_letters.receive_letters().await?;
+    assert_eq!(letters.len(), 3);
+    for letter in letters {
+        assert_eq!(letter.reason.as_deref(), Some("unreadable"));
+        assert!(letter.error.as_ref().is_some_and(|error| error.starts_with("the message")), "{letter:?}");
+    }
     Ok(())
 }
 
@@ -129,8 +132,9 @@ async fn a_message_that_fails_at_every_try_becomes_a_dead_letter_that_says_why()
     }
     app.faults.disarm();
     assert_eq!(app.stack.dead_letter_counts()?, (1, 0));
-    let reasons = app.stack.events_dead_letters.receive_reasons().await?;
-    assert!(reasons[0].starts_with("given up after 5 tries: DynamoDB"), "{reasons:?}");
+    let letters = app.stack.events_dead_letters.receive_letters().await?;
+    assert_eq!(letters[0].reason.as_deref(), Some("tries_used_up"));
+    assert!(letters[0].error.as_ref().is_some_and(|error| error.starts_with("DynamoDB")), "{letters:?}");
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::super::Received;
 use super::{Bench, arn};
 
 const SECOND_MS: i64 = 1000;
-const REASON: &str = "the process died while handling it, five times";
+const ERROR: &str = "the process died while handling it, five times";
 
 fn bench() -> Bench {
     let policy = json!({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": 3}).to_string();
@@ -104,7 +104,9 @@ async fn a_message_that_kills_its_process_five_times_alone_is_a_dead_letter_and_
     bench.pass(60 * SECOND_MS);
     let request = json!({"QueueUrl": url, "MessageAttributeNames": ["All"]});
     let dead = bench.ok("ReceiveMessage", request).await;
-    assert_eq!(dead["Messages"][0]["MessageAttributes"]["reason"]["StringValue"], REASON);
+    let attributes = &dead["Messages"][0]["MessageAttributes"];
+    assert_eq!(attributes["error"]["StringValue"], ERROR);
+    assert_eq!(attributes["reason"]["StringValue"], "process_died");
 }
 
 #[tokio::test]
