@@ -21,6 +21,7 @@ mod notice;
 mod notification;
 mod payload;
 mod payment;
+mod recorder;
 mod register;
 mod replay;
 mod schedule;
@@ -58,6 +59,7 @@ pub use notification::{
 };
 pub use payload::BodyFormat;
 pub use payment::{Arrival, OutboxEntry, Payment, ToldOtherwise, Transition};
+pub use recorder::Recorder;
 pub use register::Register;
 pub use replay::{
     Pace, Replay, ReplayFailure, ReplayFilter, ReplayRange, ReplayStatus, ReplayedStatus, is_replayable,

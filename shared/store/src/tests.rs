@@ -185,6 +185,7 @@ fn delivery(status: DeliveryStatus) -> Delivery {
             error: Some(FailureKind::Status),
             error_detail: None,
             manual: false,
+            repeat: false,
             replay: None,
             response_excerpt: Some("try later".to_owned()),
         }],

@@ -183,6 +183,14 @@ pub(super) fn next_visible_ms(db: &Connection, now_ms: i64, queue: &Queue) -> Re
     Ok(next)
 }
 
+/// Makes the messages in flight of all queues visible.
+pub(super) fn release_in_flight(tx: &Transaction<'_>, now_ms: i64) -> Result<usize, Error> {
+    let released = tx
+        .prepare_cached("UPDATE messages SET visible_ms = ?1 WHERE visible_ms > ?1 AND receives > 0")?
+        .execute([now_ms])?;
+    Ok(released)
+}
+
 /// Stores a checked message and returns its id.
 pub(super) fn send(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, draft: &Draft) -> Result<String, Error> {
     draft.check(queue.settings.max_bytes)?;
