@@ -24,6 +24,7 @@ mod payments;
 mod quarantine;
 mod query;
 mod replays;
+mod segments;
 mod table;
 
 pub use activity::Activity;
