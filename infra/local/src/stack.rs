@@ -191,7 +191,8 @@ impl Stack {
             dead_letters: queue(FETCHES_DLQ),
             clock: clock.clone(),
             accounts: Cache::new(clock.clone(), config_max_age),
-            pace: fetcher::Pace::new(fetcher::SPACING),
+            pace: fetcher::Pace::new(fetcher::SPACING, fetcher::CALLS_PER_MINUTE),
+            answers: fetcher::answers(&clock),
         };
         let sweeper =
             sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };

@@ -49,7 +49,7 @@ pub use ledger::{Dispute, Ledger, Operation};
 pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
 pub use notice::{DisabledReason, Notice, Quarantine, Subject};
 pub use notification::{
-    DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
+    CONTENT_KEY, DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
 pub use payload::BodyFormat;
 pub use payment::{Arrival, OutboxEntry, Payment, ToldOtherwise, Transition};

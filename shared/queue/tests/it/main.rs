@@ -140,7 +140,7 @@ fn an_event_message_comes_back_byte_for_byte() {
 #[test]
 fn a_question_and_its_answer_carry_the_webhook_as_it_was_verified() {
     let webhook = EventMessage { fetch: true, ..event_message(&[("account", "a")]) };
-    let question = FetchMessage { event: event_id(), attempt: 3, webhook };
+    let question = FetchMessage { event: event_id(), attempt: 3, deferred: 2, webhook };
     let read = FetchMessage::decode(&question.encode()).unwrap();
     assert_eq!((&read.event, read.attempt, read.webhook.fetch), (&event_id(), 3, true));
     assert_eq!((&read.webhook.body, &read.webhook.meta), (&question.webhook.body, &question.webhook.meta));
