@@ -50,6 +50,8 @@ fn no_value_of_an_unsigned_header_makes_a_further_event_of_a_genuine_body() {
             let kept = provider.schemes().flat_map(|scheme| scheme.keeps).map(|name| (*name).to_owned());
             let names: BTreeSet<String> = sent.chain(kept).collect();
             for name in names {
+                // Of Shopify's topics those that we know tell apart (ADR 0030); those that somebody makes up do not.
+                let mut expected = (!name.ends_with("shopify-topic")).then(|| genuine.clone());
                 for value in ["0", "another-value", "true"] {
                     let mut altered = headers.clone();
                     altered.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
@@ -57,7 +59,8 @@ fn no_value_of_an_unsigned_header_makes_a_further_event_of_a_genuine_body() {
                     // One that the signature covers, or that has to be what it is.
                     let Some(repeated) = ids(&vector, provider, &altered) else { continue };
                     tried += 1;
-                    assert_eq!(repeated, genuine, "{}: {name}: {value}", vector.id);
+                    let expected = expected.get_or_insert_with(|| repeated.clone());
+                    assert_eq!(repeated, *expected, "{}: {name}: {value}", vector.id);
                 }
             }
         }
