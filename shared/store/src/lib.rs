@@ -11,6 +11,7 @@ mod dead_letters;
 mod deliveries;
 mod error;
 mod events;
+mod fingerprint;
 mod health;
 mod item;
 mod keys;
@@ -23,6 +24,7 @@ mod payments;
 mod quarantine;
 mod query;
 mod replays;
+mod segments;
 mod table;
 
 pub use activity::Activity;
