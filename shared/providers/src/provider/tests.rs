@@ -91,6 +91,38 @@ fn an_experimental_provider_is_refused_until_the_source_accepts_it() {
 }
 
 #[test]
+fn no_key_reads_a_header_that_a_scheme_keeps_and_does_not_sign() {
+    let signs = |scheme: &Scheme<'_>, header: &str| {
+        let is_it = |part: &Part<'_>| matches!(part, Part::From(Place::Header(name)) if *name == header);
+        scheme.signed.iter().all(|template| template.iter().any(is_it))
+    };
+    let mut read = 0;
+    for provider in Provider::all() {
+        let Normalise::Format(format) = &provider.normalise else { continue };
+        for alternative in format.key {
+            let is_content = alternative.iter().any(|at| matches!(at, At::BodySha256));
+            for at in *alternative {
+                match at {
+                    At::Header(header) => {
+                        read += 1;
+                        let mut keeping = provider.schemes().filter(|scheme| scheme.keeps.contains(header));
+                        assert!(keeping.all(|scheme| signs(scheme, header)), "{}: {header}", provider.id());
+                        assert!(
+                            !matches!(provider.schemes, Schemes::Coded(_)),
+                            "{}: {header}",
+                            provider.id()
+                        );
+                    }
+                    At::HeaderAmong(header, _) => assert!(is_content, "{}: {header}", provider.id()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(read > 0, "Polar's and Dodo's ids are signed");
+}
+
+#[test]
 fn a_provider_that_signs_nothing_takes_no_secret_and_proves_nothing() {
     let mollie = provider("mollie");
     assert!(!mollie.is_signed());
