@@ -1,7 +1,7 @@
 //! The connector: resolves the name, checks every address, opens the socket, sets up TLS.
 //!
 //! **Guarantee:** a socket is opened only to an address that came out of the one look-up made here and that the
-//! policy accepts. One refused address refuses the name: whoever mixes a public and a private address in one
+//! policy accepts, and to no port of another service. One refused address refuses the name: whoever mixes a public and a private address in one
 //! answer hopes that we try the second.
 //!
 //! hyper-util's own `HttpConnector` is not used: it resolves through a trait in which a refusal is just another
@@ -113,6 +113,7 @@ impl Dialer {
     async fn checked_addresses(&self, uri: &Uri) -> Result<Vec<SocketAddr>, SendError> {
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        EgressPolicy::check_port(port).map_err(SendError::Url)?;
         let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let addresses = match literal.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],

@@ -14,6 +14,7 @@ mod crashes_poll;
 mod crashes_replays;
 mod crashes_watch;
 mod destinations;
+mod doors;
 mod evidence;
 mod failures;
 mod faults;
