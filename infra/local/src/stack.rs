@@ -13,7 +13,7 @@ use platform::{
     AdminKeyHash, Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault,
 };
 use queue::{MAX_RECEIVE_COUNT, Queue};
-use relay::{Client, Detours, EgressPolicy, Limits};
+use relay::{Client, Detours, EgressPolicy, Limits, Resolver};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub struct Options {
     pub public_url: String,
     pub admin_key: SecretText,
     pub egress: EgressPolicy,
+    /// Who turns the names of endpoints and providers into addresses.
+    pub resolver: Resolver,
     /// Stand-ins for the hosts of providers' APIs.
     pub detours: Detours,
     /// The certificates, in DER, that a provider's chain may end in, instead of those of the web.
@@ -86,6 +88,7 @@ impl Options {
             public_url: "http://payrelay.test".to_owned(),
             admin_key,
             egress: loopback_egress(),
+            resolver: Resolver::this_machine(),
             detours: Detours::default(),
             roots: None,
             clock,
@@ -131,6 +134,7 @@ impl Stack {
             public_url,
             admin_key,
             egress,
+            resolver,
             detours,
             roots,
             clock,
@@ -158,7 +162,8 @@ impl Stack {
         let deliveries = queue(DELIVERIES_QUEUE);
         let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
         let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
-        let client = Client::new(egress.clone(), Limits::default()).with_via(&vault.fingerprint());
+        let client = Client::with_resolver(egress.clone(), Limits::default(), resolver.clone())
+            .with_via(&vault.fingerprint());
         let sender = Sender::new(client, &aws, &own_queues.join(","), clock.clone())?;
 
         let consumer = consumer::Deps {
@@ -185,7 +190,8 @@ impl Stack {
         let fetcher = fetcher::Deps {
             store: store.clone(),
             vault: vault.clone(),
-            client: Client::new(egress.clone(), fetcher::limits()).with_detours(detours.clone()),
+            client: Client::with_resolver(egress.clone(), fetcher::limits(), resolver.clone())
+                .with_detours(detours.clone()),
             events: queue(EVENTS_QUEUE),
             fetches: queue(FETCHES_QUEUE),
             dead_letters: queue(FETCHES_DLQ),
@@ -202,7 +208,8 @@ impl Stack {
                 store: store.clone(),
                 events: queue(EVENTS_QUEUE),
                 vault: vault.clone(),
-                client: Client::new(egress.clone(), intake::limits()).with_detours(detours.clone()),
+                client: Client::with_resolver(egress.clone(), intake::limits(), resolver.clone())
+                    .with_detours(detours.clone()),
                 counters: counters.clone(),
                 clock: clock.clone(),
                 entropy: entropy.clone(),

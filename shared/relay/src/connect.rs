@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ConfigBuilder, WantsVerifier, client::WantsClientCert
 use std::{
     error::Error,
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
@@ -60,6 +60,14 @@ pub enum Resolver {
 impl Resolver {
     pub fn custom(resolve: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         Self::Custom(Arc::new(resolve))
+    }
+
+    /// Knows `localhost` and no other name, so that a test asks nobody outside its machine.
+    pub fn this_machine() -> Self {
+        Self::custom(|name| match name {
+            "localhost" => Ok(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]),
+            _ => Err(io::Error::other("no name is looked up here")),
+        })
     }
 
     /// `absolute` keeps the machine's search domains and its hosts file out of it.

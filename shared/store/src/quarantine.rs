@@ -8,7 +8,7 @@
 use crate::item::{
     Condition, DATA, Item, blob, decode_item, get_blob_named, get_number, get_text, key, number, text,
 };
-use crate::keys::{self, Keyed, TimeIndex, quarantine_quota_keys, quarantine_sort_key};
+use crate::keys::{self, Keyed, TimeIndex, quarantine_key, quarantine_quota_keys, quarantine_sort_key};
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
@@ -82,21 +82,25 @@ pub struct QuarantineDay {
     pub told: u8,
 }
 
-/// The key of a counter.
+/// The key of a request or of a counter.
 #[derive(Debug)]
-struct Quota {
+struct Key {
     pk: String,
     sk: String,
 }
 
-impl Quota {
-    fn of(source: &SourceId, day: Date) -> Self {
+impl Key {
+    fn of(id: &QuarantineId) -> Self {
+        Self { pk: quarantine_key(id.partition()), sk: id.to_string() }
+    }
+
+    fn of_day(source: &SourceId, day: Date) -> Self {
         let (pk, sk) = quarantine_quota_keys(source, day);
         Self { pk, sk }
     }
 }
 
-impl Keyed for Quota {
+impl Keyed for Key {
     fn pk(&self) -> &str {
         &self.pk
     }
@@ -116,7 +120,7 @@ impl Store {
         bytes: usize,
     ) -> Result<bool, StoreError> {
         let Some(room) = QUARANTINE_MAX_BYTES_PER_DAY.checked_sub(bytes) else { return Ok(false) };
-        let Quota { pk, sk } = Quota::of(source, day_of(at));
+        let Key { pk, sk } = Key::of_day(source, day_of(at));
         let update = self
             .client
             .update_item()
@@ -143,8 +147,8 @@ impl Store {
         times: &[Timestamp],
     ) -> Result<Vec<QuarantineDay>, StoreError> {
         let days: BTreeSet<Date> = times.iter().copied().map(day_of).collect();
-        let wanted = |source| days.iter().map(move |day| (source, *day, Quota::of(source, *day)));
-        let wanted: Vec<(&SourceId, Date, Quota)> = sources.into_iter().flat_map(wanted).collect();
+        let wanted = |source| days.iter().map(move |day| (source, *day, Key::of_day(source, *day)));
+        let wanted: Vec<(&SourceId, Date, Key)> = sources.into_iter().flat_map(wanted).collect();
         let items = self.batch_get(wanted.iter().map(|(_, _, quota)| quota), false).await?;
         let by_key: HashMap<(&str, &str), &Item> = items
             .iter()
@@ -164,7 +168,7 @@ impl Store {
         day: Date,
         step: FillingStep,
     ) -> Result<(), StoreError> {
-        let Quota { pk, sk } = Quota::of(source, day);
+        let Key { pk, sk } = Key::of_day(source, day);
         let update = self
             .client
             .update_item()
@@ -183,18 +187,19 @@ impl Store {
     /// AP21: keeps a request, for which there is room.
     pub async fn put_quarantined(&self, request: &SealedRequest) -> Result<(), StoreError> {
         let SealedRequest { entry, sealed } = request;
-        let mut item = key(entry.id.pk(), entry.id.sk());
+        let place = Key::of(&entry.id);
+        let mut item = key(&place.pk, &place.sk);
         item.insert(DATA.to_owned(), blob(codec::encode(entry)));
         item.insert(SEALED.to_owned(), blob(sealed.clone()));
         item.insert(keys::TTL.to_owned(), number(entry.expires_at().as_second()));
-        item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&entry.id)));
+        item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&place)));
         item.insert(keys::GSI1SK.to_owned(), text(quarantine_sort_key(entry.received_at, &entry.id)));
         self.put(item, Condition::Absent).await
     }
 
     /// AP22: a request in quarantine by its id.
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+        self.get(&quarantine_key(id.partition()), id.as_str(), true).await?.as_ref().map(read).transpose()
     }
 
     /// AP22 for many; unknown ones are left out.
@@ -202,7 +207,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
     ) -> Result<HashMap<QuarantineId, SealedRequest>, StoreError> {
-        let items = self.batch_get(ids, false).await?;
+        let places: Vec<Key> = ids.into_iter().map(Key::of).collect();
+        let items = self.batch_get(&places, false).await?;
         items.iter().map(read).map(|read| read.map(|request| (request.entry.id.clone(), request))).collect()
     }
 
@@ -213,7 +219,7 @@ impl Store {
         page: &PageRequest,
     ) -> Result<Page<SealedRequest>, StoreError> {
         let before = page.after.as_deref();
-        let partition = QuarantineId::partition_of(source);
+        let partition = quarantine_key(QuarantineId::partition_of(source).as_ref());
         let found = self.query(Index::Table, &partition, Range::Descending { before }, page.limit).await?;
         let items = found.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(Page { items, next: found.next })
@@ -233,7 +239,7 @@ impl Store {
             .client
             .delete_item()
             .table_name(&self.table)
-            .set_key(Some(key(id.pk(), id.sk())))
+            .set_key(Some(key(&quarantine_key(id.partition()), id.as_str())))
             .return_values(ReturnValue::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
