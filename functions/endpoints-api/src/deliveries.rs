@@ -50,8 +50,7 @@ pub(crate) async fn list(
             deps.of_events(events, &paging.request, &filter).await?
         }
         (None, Some(payment)) => {
-            let records = deps.store.all_payment_events(&payment).await?;
-            let events = records.into_iter().map(|record| record.event).collect();
+            let events = deps.store.all_payment_events(&payment).await?;
             deps.of_events(events, &paging.request, &filter).await?
         }
         (None, None) => deps.by_time(&paging.request, &filter).await?,
@@ -143,11 +142,11 @@ impl Deps {
             let request =
                 PageRequest { after: from.as_ref().map(Position::events_after), limit: request.limit };
             let page = self.store.list_events(&request).await?;
-            let records = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+            let found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
             let positions: HashMap<&EventId, &str> =
                 page.items.iter().map(|listed| (&listed.id, listed.position.as_str())).collect();
             let events: Vec<Event> =
-                page.items.iter().filter_map(|listed| Some(records.get(&listed.id)?.event.clone())).collect();
+                page.items.iter().filter_map(|listed| found.get(&listed.id).cloned()).collect();
             let deliveries = self.deliveries_of(&events).await?;
             let items = deliveries.into_iter().filter_map(|delivery| {
                 let position =

@@ -143,7 +143,7 @@ impl Deps {
             .filter(|stored| stored.placed.is_some())
             .map(|stored| (stored.delivery.id.clone(), stored))
             .collect();
-        let events = self.store.events_by_id(waiting.values().map(|stored| &stored.delivery.event)).await?;
+        let events = self.store.event_records(waiting.values().map(|stored| &stored.delivery.event)).await?;
         let mut ready = Vec::with_capacity(waiting.len());
         for stored in ids.iter().filter_map(|id| waiting.remove(id)) {
             match self.body(&stored, events.get(&stored.delivery.event), target) {

@@ -87,7 +87,7 @@ impl Deps {
             let page = self.store.list_events(&request).await?;
             let found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
             let items = page.items.into_iter().filter_map(|listed| {
-                let item = EventView::from(&found.get(&listed.id)?.event);
+                let item = EventView::from(found.get(&listed.id)?);
                 Some(Positioned { item, position: listed.position })
             });
             Ok(Page { items: items.collect(), next: page.next })
@@ -103,9 +103,8 @@ impl Deps {
         request: &PageRequest,
         filter: &Filter,
     ) -> Result<Page<EventView>, Problem> {
-        let records = self.store.all_payment_events(payment).await?;
-        let mut events: Vec<EventView> =
-            records.iter().map(|record| EventView::from(&record.event)).collect();
+        let events = self.store.all_payment_events(payment).await?;
+        let mut events: Vec<EventView> = events.iter().map(EventView::from).collect();
         events.retain(|event| filter.matches(event));
         Ok(page_of(events, request, Order::Descending, |event| {
             format!("{:020}{}", event.received_at.as_microsecond().max(0), event.id)

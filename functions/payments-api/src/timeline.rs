@@ -34,8 +34,7 @@ pub(crate) async fn list(
     let paging = params.page(&deps.cursors);
     params.finish()?;
     deps.store.payment(&id).await?.ok_or_else(Problem::not_found)?;
-    let records = deps.store.all_payment_events(&id).await?;
-    let events = records.into_iter().map(|record| record.event).collect();
+    let events = deps.store.all_payment_events(&id).await?;
     let page = page_of(events, &paging.request, Order::Ascending, position);
     let items = deps.with_deliveries(&page.items).await?;
     Ok(paging.list(Page { items, next: page.next }))

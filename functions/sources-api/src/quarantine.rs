@@ -214,7 +214,7 @@ impl Deps {
         request: PageRequest,
     ) -> Result<Page<Positioned<Quarantined>>, Problem> {
         let page = self.store.quarantine_of(source, &request).await?;
-        let items = page.items.into_iter().map(|SealedRequest { entry, .. }| {
+        let items = page.items.into_iter().map(|entry| {
             let position = entry.id.to_string();
             Positioned { item: entry, position }
         });
@@ -228,8 +228,7 @@ impl Deps {
         let page = self.store.list_quarantine(&request).await?;
         let mut found = self.store.quarantined_by_id(page.items.iter().map(|listed| &listed.id)).await?;
         let items = page.items.into_iter().filter_map(|listed| {
-            let SealedRequest { entry, .. } = found.remove(&listed.id)?;
-            Some(Positioned { item: entry, position: listed.position })
+            Some(Positioned { item: found.remove(&listed.id)?, position: listed.position })
         });
         Ok(Page { items: items.collect(), next: page.next })
     }
@@ -239,7 +238,7 @@ impl Deps {
     async fn verify_page(
         &self,
         source: &Arc<LoadedSource>,
-        page: Page<SealedRequest>,
+        page: Page<Quarantined>,
     ) -> Result<Verifications, Problem> {
         let started_at = self.clock.now();
         let mut answer = Verifications {
@@ -249,9 +248,14 @@ impl Deps {
             reasons: BTreeMap::new(),
             next_cursor: page.next,
         };
-        let mut requests = page.items.into_iter().peekable();
-        while let Some(request) = requests.next() {
-            if request.entry.expires_at() > started_at {
+        let mut entries = page.items.into_iter().peekable();
+        while let Some(entry) = entries.next() {
+            // Each is read when it is its turn: a page of them may be more than the function's memory holds.
+            let request = match self.store.quarantined(&entry.id).await? {
+                Some(request) if entry.expires_at() > started_at => Some(request),
+                _ => None,
+            };
+            if let Some(request) = request {
                 match self.intake.verify_again(source, &request).await.map_err(again_problem)? {
                     Again::Accepted => answer.accepted += 1,
                     Again::Rejected(reason) => {
@@ -260,8 +264,8 @@ impl Deps {
                     }
                 }
             }
-            if requests.peek().is_some() && self.clock.now().duration_since(started_at) >= TIME_FOR_ALL {
-                answer.next_cursor = Some(request.entry.id.to_string());
+            if entries.peek().is_some() && self.clock.now().duration_since(started_at) >= TIME_FOR_ALL {
+                answer.next_cursor = Some(entry.id.to_string());
                 break;
             }
         }

@@ -64,7 +64,7 @@ codes! {
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "The object has changed since it was read"
         "The request's `If-Match` is not the object's current `ETag`. Read the object again, then decide.",
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large"
-        "The limit is 256 KiB for API requests. A webhook may have 512 KiB, if it compresses to 360 KiB: an event has to fit into one DynamoDB item.",
+        "The limit is 256 KiB for API requests. A webhook may have 4,560 KiB, if it compresses to 756 KiB: it has to fit into one request of Lambda and one message of SQS. One that does not is kept in quarantine.",
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body's format is not accepted"
         "Bodies are JSON: send `Content-Type: application/json`.",
     EndpointUrlRefused "endpoint_url_refused" UNPROCESSABLE_ENTITY "Deliveries can't be sent to this URL"

@@ -5,11 +5,10 @@
 //! is written, and each of them for seven days. So whoever learns a webhook's address can make us store 112 MiB at
 //! most, and no more than a thousand writes a day.
 
-use crate::item::{
-    Condition, DATA, Item, blob, decode_item, get_blob_named, get_number, get_text, key, number, text,
-};
+use crate::item::{Condition, DATA, Item, blob, decode_item, get_number, get_text, key, number, text};
 use crate::keys::{self, Keyed, TimeIndex, quarantine_key, quarantine_quota_keys, quarantine_sort_key};
 use crate::listing::{Listed, Page, PageRequest};
+use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
@@ -24,8 +23,10 @@ use std::collections::{BTreeSet, HashMap};
 pub const QUARANTINE_MAX_REQUESTS_PER_DAY: u64 = 1_000;
 /// Of one source and day; counted as sealed.
 pub const QUARANTINE_MAX_BYTES_PER_DAY: usize = 16 * 1024 * 1024;
-/// A longer sealed request is not kept: DynamoDB takes 400 KB an item, of which the entry needs its part.
-pub const QUARANTINE_MAX_ITEM_BYTES: usize = 380 * 1024;
+/// A longer sealed request is not kept. What exceeds one item is in parts beside it.
+pub const QUARANTINE_MAX_REQUEST_BYTES: usize = MAX_PARTS * MAX_PART_BYTES;
+/// A day counts as full once a request of this size has no room: most webhooks are far smaller.
+pub const QUARANTINE_FULL_BELOW_BYTES: usize = 256 * 1024;
 
 /// How long a request is kept. DynamoDB deletes up to a few days later; until then its readers look at
 /// [`Quarantined::expires_at`].
@@ -190,8 +191,9 @@ impl Store {
         let place = Key::of(&entry.id);
         let mut item = key(&place.pk, &place.sk);
         item.insert(DATA.to_owned(), blob(codec::encode(entry)));
-        item.insert(SEALED.to_owned(), blob(sealed.clone()));
-        item.insert(keys::TTL.to_owned(), number(entry.expires_at().as_second()));
+        let expires_at = entry.expires_at().as_second();
+        self.place(&mut item, SEALED, sealed.clone(), Some(expires_at)).await?;
+        item.insert(keys::TTL.to_owned(), number(expires_at));
         item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&place)));
         item.insert(keys::GSI1SK.to_owned(), text(quarantine_sort_key(entry.received_at, &entry.id)));
         self.put(item, Condition::Absent).await
@@ -199,28 +201,31 @@ impl Store {
 
     /// AP22: a request in quarantine by its id.
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
-        self.get(&quarantine_key(id.partition()), id.as_str(), true).await?.as_ref().map(read).transpose()
+        let Some(item) = self.get(&quarantine_key(id.partition()), id.as_str(), true).await? else { return Ok(None) };
+        let sealed = self.placed(KIND, &item, SEALED).await?.into_owned();
+        Ok(Some(SealedRequest { entry: read(&item)?, sealed }))
     }
 
-    /// AP22 for many; unknown ones are left out.
+    /// AP22 for many, without what is sealed; unknown ones are left out.
     pub async fn quarantined_by_id(
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
-    ) -> Result<HashMap<QuarantineId, SealedRequest>, StoreError> {
+    ) -> Result<HashMap<QuarantineId, Quarantined>, StoreError> {
         let places: Vec<Key> = ids.into_iter().map(Key::of).collect();
         let items = self.batch_get(&places, false).await?;
-        items.iter().map(read).map(|read| read.map(|request| (request.entry.id.clone(), request))).collect()
+        items.iter().map(read).map(|read| read.map(|entry| (entry.id.clone(), entry))).collect()
     }
 
-    /// AP23: what a source has in quarantine, newest first.
+    /// AP23: what a source has in quarantine, newest first, without what is sealed.
     pub async fn quarantine_of(
         &self,
         source: &SourceId,
         page: &PageRequest,
-    ) -> Result<Page<SealedRequest>, StoreError> {
-        let before = page.after.as_deref();
-        let partition = quarantine_key(QuarantineId::partition_of(source).as_ref());
-        let found = self.query(Index::Table, &partition, Range::Descending { before }, page.limit).await?;
+    ) -> Result<Page<Quarantined>, StoreError> {
+        // Parts stand in the same collection.
+        let range = Range::PrefixDescending { prefix: QuarantineId::PREFIX, before: page.after.as_deref() };
+        let partition = quarantine_key(&QuarantineId::partition_of(source));
+        let found = self.query(Index::Table, &partition, range, page.limit).await?;
         let items = found.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         Ok(Page { items, next: found.next })
     }
@@ -246,7 +251,9 @@ impl Store {
             .await
             .map_err(StoreError::unavailable("DeleteItem"))?;
         self.meter.write(answer.consumed_capacity());
-        Ok(answer.attributes.is_some_and(|old| !old.is_empty()))
+        let Some(old) = answer.attributes.filter(|old| !old.is_empty()) else { return Ok(false) };
+        self.delete_parts(KIND, &old).await?;
+        Ok(true)
     }
 }
 
@@ -258,12 +265,11 @@ fn read_day(source: SourceId, day: Date, item: &Item) -> Result<QuarantineDay, S
     const KIND: &str = "count of a day in quarantine";
     let (requests, bytes) = (get_number(KIND, item, REQUESTS)?, get_number(KIND, item, BYTES)?);
     let told = if item.contains_key(TOLD) { get_number(KIND, item, TOLD)? } else { 0 };
-    let room = u64::try_from(QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_MAX_ITEM_BYTES).unwrap_or(u64::MAX);
+    let room = u64::try_from(QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_FULL_BELOW_BYTES).unwrap_or(u64::MAX);
     let full = requests >= QUARANTINE_MAX_REQUESTS_PER_DAY || bytes > room;
     Ok(QuarantineDay { source, day, filling: Filling { requests, bytes, full }, told })
 }
 
-fn read(item: &Item) -> Result<SealedRequest, StoreError> {
-    let sealed = get_blob_named(KIND, item, SEALED)?.to_vec();
-    Ok(SealedRequest { entry: decode_item(KIND, item)?, sealed })
+fn read(item: &Item) -> Result<Quarantined, StoreError> {
+    decode_item(KIND, item)
 }

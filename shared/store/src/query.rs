@@ -17,6 +17,8 @@ pub(crate) enum Index {
 pub(crate) enum Range<'a> {
     /// From the greatest sort key down; below `before` where it is given.
     Descending { before: Option<&'a str> },
+    /// From the greatest sort key with this beginning down; only of the table. Below `before` where it is given.
+    PrefixDescending { prefix: &'a str, before: Option<&'a str> },
     /// From the least sort key up to and including `last`; behind the entry of this key where it is given.
     UpTo { last: &'a str, after: Option<&'a Item> },
     /// From the first of these sort keys up to and including the second, which must not be less.
@@ -50,8 +52,8 @@ impl Store {
                 last = Some(text(to));
                 ("#p = :p AND #s BETWEEN :s AND :t", from, None)
             }
-            Range::Prefix { prefix, after } => {
-                ("#p = :p AND begins_with(#s, :s)", prefix, after.map(|after| key(partition, after)))
+            Range::Prefix { prefix, after: from } | Range::PrefixDescending { prefix, before: from } => {
+                ("#p = :p AND begins_with(#s, :s)", prefix, from.map(|from| key(partition, from)))
             }
         };
         let mut request = self
@@ -65,7 +67,7 @@ impl Store {
             .expression_attribute_values(":p", text(partition))
             .expression_attribute_values(":s", text(bound))
             .set_exclusive_start_key(start)
-            .scan_index_forward(!matches!(range, Range::Descending { .. }))
+            .scan_index_forward(!matches!(range, Range::Descending { .. } | Range::PrefixDescending { .. }))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .consistent_read(name.is_none())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
