@@ -42,7 +42,8 @@ def test_no_function_reaches_the_whole_table() -> None:
 
 def test_the_ledger_is_written_by_those_who_record_and_deliver() -> None:
     writers = {function for function in functions() if allowed(function, LEDGER) & WRITES}
-    assert writers == {"consumer", "dispatcher", "endpoints-api", "sweeper"}
+    # Of a message that became a dead letter, its delivery says so.
+    assert writers == {"consumer", "dead-letters", "dispatcher", "endpoints-api", "sweeper"}
     assert not {function for function in functions() if "dynamodb:DeleteItem" in allowed(function, LEDGER)}, "it only expires"
 
 
@@ -50,7 +51,7 @@ def test_the_webhook_function_writes_quarantine_and_nothing_else() -> None:
     written = [key for s in statements("webhook") if set(s["Action"]) & WRITES for key in leading_keys(s)]
     assert sorted(written) == ["Q#*", "QUOTA#*"]
     assert allowed("webhook", "source") == {"dynamodb:GetItem"}
-    for key in (LEDGER, "endpoint", "api_key", "replay"):
+    for key in (LEDGER, "endpoint", "api_key", "replay", f"DEAD#{LEDGER}"):
         assert not allowed("webhook", key), key
 
 

@@ -144,6 +144,14 @@ def test_every_queue_keeps_14_days_and_every_main_queue_has_a_dead_letter_queue_
             assert queue["RedrivePolicy"]["maxReceiveCount"] == 5, name
 
 
+def test_every_dead_letter_queue_is_emptied_into_the_table_and_has_no_other_behind_it() -> None:
+    dead = {name: queue for name, queue in of_type("infra/data.yaml", "AWS::SQS::Queue").items() if name.endswith("Dlq")}
+    mappings = of_type("template.yaml", "AWS::Lambda::EventSourceMapping").values()
+    read = {m["EventSourceArn"] for m in mappings if m["FunctionName"] == "DeadLetters"}
+    assert read == {f"Data.Outputs.{name}Arn" for name in dead}
+    assert not [name for name, queue in dead.items() if "RedrivePolicy" in queue]
+
+
 def test_what_holds_state_outlives_its_stack() -> None:
     for name, resource in resources("infra/data.yaml").items():
         if resource["Type"] != "AWS::KMS::Alias":

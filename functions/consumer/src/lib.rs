@@ -28,7 +28,7 @@ mod relay;
 
 use activity::Latest;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{Endpoint, LAST_EVENT_ACCURACY, SourceId, ToldOtherwise};
+use domain::{DeadLetterReason, Endpoint, LAST_EVENT_ACCURACY, SourceId, ToldOtherwise};
 use futures::future::join_all;
 use incoming::{Course, Incoming};
 use jiff::{SignedDuration, Timestamp};
@@ -76,7 +76,9 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
     for (index, message) in batch.records.iter().enumerate() {
         match incoming::decode(index, message) {
             Ok(events) => incoming.extend(events),
-            Err(reason) => dispositions[index] = Disposition::DeadLetter { reason },
+            Err(error) => {
+                dispositions[index] = Disposition::DeadLetter { reason: DeadLetterReason::Unreadable, error };
+            }
         }
     }
     for (index, disposition) in process(deps, incoming).await {
@@ -185,8 +187,11 @@ fn disposition(error: &StoreError) -> Disposition {
         StoreError::Unavailable { .. } | StoreError::Conflict => {
             Disposition::Retry { reason: error.to_string() }
         }
-        StoreError::TooLarge | StoreError::Corrupt { .. } => {
-            Disposition::DeadLetter { reason: error.to_string() }
+        StoreError::TooLarge => {
+            Disposition::DeadLetter { reason: DeadLetterReason::TooLarge, error: error.to_string() }
+        }
+        StoreError::Corrupt { .. } => {
+            Disposition::DeadLetter { reason: DeadLetterReason::Corrupt, error: error.to_string() }
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::target::{self, Target, TargetError};
 use aws_lambda_events::sqs::SqsMessage;
 use destinations::About;
 use domain::{
-    Attempt, BodyFormat, Delivery, DeliveryStatus, DisabledReason, EVENT_COMMIT_PATIENCE, Notice, ReplayId,
-    RetrySchedule,
+    Attempt, BodyFormat, DeadLetterReason, Delivery, DeliveryStatus, DisabledReason, EVENT_COMMIT_PATIENCE,
+    Notice, ReplayId, RetrySchedule,
 };
 use jiff::Timestamp;
 use platform::VaultError;
@@ -25,19 +25,25 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     let decoded = DeliveryMessage::decode(message.body.as_deref().unwrap_or_default());
     let delivery = match decoded {
         Ok(delivery) => delivery,
-        Err(error) => return Disposition::DeadLetter { reason: error.to_string() },
+        Err(error) => {
+            return Disposition::DeadLetter {
+                reason: DeadLetterReason::Unreadable,
+                error: error.to_string(),
+            };
+        }
     };
     let lane = if deps.slow_deliveries.is_source_of(message) { Lane::Slow } else { Lane::Fast };
-    match make(deps, &delivery, lane, queue::receive_count(message) > 1).await {
+    let is_repeat = queue::receive_count(message) > 1 || queue::dead_letter_of(message).is_some();
+    match make(deps, &delivery, lane, is_repeat).await {
         Ok(()) => Disposition::Done,
         Err(error) => {
             tracing::warn!(delivery = %delivery.delivery, error = &*error, "the attempt could not be made or recorded");
-            let reason = error.to_string();
-            if is_hopeless(&*error) {
-                leave_due_index(deps, &delivery).await;
-                Disposition::DeadLetter { reason }
-            } else {
-                Disposition::Retry { reason }
+            match hopeless(&*error) {
+                Some(reason) => {
+                    leave_due_index(deps, &delivery).await;
+                    Disposition::DeadLetter { reason, error: error.to_string() }
+                }
+                None => Disposition::Retry { reason: error.to_string() },
             }
         }
     }
@@ -53,15 +59,18 @@ async fn leave_due_index(deps: &Deps, message: &DeliveryMessage) {
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Whether no later try can end otherwise.
-fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
-        (Some(error), _) => matches!(error, StoreError::Corrupt { .. } | StoreError::TooLarge),
-        (_, Some(TargetError::Store(error))) => matches!(error, StoreError::Corrupt { .. }),
+/// Why no later try can end otherwise; `None` if one can.
+fn hopeless(error: &(dyn Error + Send + Sync + 'static)) -> Option<DeadLetterReason> {
+    let is_corrupt = match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
+        (Some(StoreError::TooLarge), _) => return Some(DeadLetterReason::TooLarge),
+        (Some(error), _) | (_, Some(TargetError::Store(error))) => {
+            matches!(error, StoreError::Corrupt { .. })
+        }
         (_, Some(TargetError::Open(OpenError::Sealed(_, error)))) => matches!(error, VaultError::Unopenable),
         (_, Some(TargetError::Open(OpenError::Invalid(_)))) => true,
         (None, None) => false,
-    }
+    };
+    is_corrupt.then_some(DeadLetterReason::Corrupt)
 }
 
 async fn make(deps: &Deps, message: &DeliveryMessage, lane: Lane, is_repeat: bool) -> Result<(), Failure> {
@@ -74,7 +83,9 @@ async fn make(deps: &Deps, message: &DeliveryMessage, lane: Lane, is_repeat: boo
         breaker::catch_up(deps, &stored.delivery).await;
         return follow_up(deps, &stored.delivery, message, lane).await;
     }
-    let stored = stored.unwrap_or_else(|| not_attempted(message));
+    let mut stored = stored.unwrap_or_else(|| not_attempted(message));
+    // If this message is the dead letter that it waited for: it came back.
+    stored.delivery.dead_letter = None;
     let target = match target::load(deps, &message.endpoint).await? {
         Target::Reachable(target) if target.destination == Place::Poll => {
             return Ok(mailbox::place(deps, message, stored).await?);
@@ -148,17 +159,7 @@ fn replay(message: &DeliveryMessage, delivery: &Delivery) -> Option<ReplayId> {
 }
 
 pub(crate) fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
-    let delivery = Delivery {
-        id: message.delivery.clone(),
-        event: message.event.clone(),
-        endpoint: message.endpoint.clone(),
-        event_type: message.event_type,
-        status: DeliveryStatus::Pending,
-        created_at: message.created_at,
-        next_attempt_at: None,
-        attempts: Vec::new(),
-    };
-    StoredDelivery { delivery, revision: 0, placed: None, asked: None }
+    StoredDelivery { delivery: message.unattempted(), revision: 0, placed: None, asked: None }
 }
 
 pub(crate) fn attempts(delivery: &Delivery) -> u32 {
@@ -276,6 +277,7 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
     };
     delivery.status = status;
     delivery.next_attempt_at = next_attempt_at;
+    delivery.dead_letter = None;
 }
 
 /// There is nothing to send, or nowhere to send it. What was delivered, or given up, stays that: it came up because somebody

@@ -1,6 +1,8 @@
 //! Deliveries and their attempts.
 
-use crate::{DeliveryId, EndpointId, Event, EventId, EventType, ReplayId, serde_time, serde_time_option};
+use crate::{
+    DeadLetterId, DeliveryId, EndpointId, Event, EventId, EventType, ReplayId, serde_time, serde_time_option,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,9 @@ pub struct Delivery {
     pub created_at: Timestamp,
     #[serde(with = "serde_time_option", default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
+    /// There while its next attempt's message is a dead letter: nothing is tried until that is sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetterId>,
     pub attempts: Vec<Attempt>,
 }
 
@@ -59,6 +64,7 @@ impl Delivery {
             status: DeliveryStatus::Pending,
             created_at: event.received_at,
             next_attempt_at: None,
+            dead_letter: None,
             attempts: Vec::new(),
         }
     }

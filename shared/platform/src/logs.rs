@@ -5,8 +5,9 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The crates whose lines are written from `PAYRELAY_LOG`'s level up: all that a function is made of.
-const OURS: [&str; 19] = [
+const OURS: [&str; 21] = [
     "consumer",
+    "dead_letters",
     "destinations",
     "dispatcher",
     "domain",
@@ -19,6 +20,7 @@ const OURS: [&str; 19] = [
     "platform",
     "providers",
     "queue",
+    "redrive",
     "relay",
     "replay",
     "sources_api",

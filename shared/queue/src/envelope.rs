@@ -2,7 +2,10 @@
 
 use crate::Outgoing;
 use data_encoding::BASE64;
-use domain::{BodyFormat, DeliveryId, EndpointId, EventId, EventType, ReplayId, SourceId, serde_time};
+use domain::{
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, ReplayId, SourceId,
+    serde_time,
+};
 use jiff::Timestamp;
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
@@ -289,7 +292,7 @@ impl DeliveryMessage {
     }
 
     /// Attempt `number` of a delivery that is stored already.
-    pub fn retry(delivery: &domain::Delivery, number: u32, carried: Option<Carried>) -> Self {
+    pub fn retry(delivery: &Delivery, number: u32, carried: Option<Carried>) -> Self {
         Self {
             v: VERSION,
             delivery: delivery.id.clone(),
@@ -322,6 +325,21 @@ impl DeliveryMessage {
     #[must_use]
     pub fn for_replay(self, replay: ReplayId) -> Self {
         Self { replay: Some(replay), ..self.by_hand() }
+    }
+
+    /// The delivery as it was before its first attempt.
+    pub fn unattempted(&self) -> Delivery {
+        Delivery {
+            id: self.delivery.clone(),
+            event: self.event.clone(),
+            endpoint: self.endpoint.clone(),
+            event_type: self.event_type,
+            status: DeliveryStatus::Pending,
+            created_at: self.created_at,
+            next_attempt_at: None,
+            dead_letter: None,
+            attempts: Vec::new(),
+        }
     }
 
     /// As it is queued.

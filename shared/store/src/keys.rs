@@ -1,6 +1,6 @@
 //! Keys, index entries and expiry: the only place that knows how ids become keys.
 
-use domain::{DeliveryId, EndpointId, EventId, PaymentId, QuarantineId, SourceId};
+use domain::{DeadLetterId, DeliveryId, EndpointId, EventId, PaymentId, QuarantineId, SourceId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -51,6 +51,10 @@ pub(crate) enum TimeIndex {
     Events,
     /// Requests in quarantine.
     Quarantine,
+    /// Dead letters that wait.
+    DeadLetters,
+    /// Dead letters that were sent again.
+    Redriven,
 }
 
 impl TimeIndex {
@@ -59,10 +63,12 @@ impl TimeIndex {
             Self::Payments => format!("P#{shard}"),
             Self::Events => format!("E#{shard}"),
             Self::Quarantine => format!("Q#{shard}"),
+            Self::DeadLetters => format!("L#{shard}"),
+            Self::Redriven => format!("R#{shard}"),
         }
     }
 
-    /// The shard that an event or a request in quarantine belongs to, from the last character of its id.
+    /// The shard that an event, a request in quarantine or a dead letter belongs to, from the last character of its id.
     pub(crate) fn key_for(self, id: &impl Keyed) -> String {
         let last = id.sk().bytes().last().unwrap_or_default();
         self.shard_key(last % TIME_SHARDS)
@@ -106,8 +112,35 @@ macro_rules! keyed {
 
 keyed!(PaymentId EventId DeliveryId);
 
-/// What a source has in quarantine. A prefix of its own, so that a role can let the webhook function write here, and
-/// nowhere where payments are.
+/// The key of an item whose kind has a prefix of its own in `PK`, so that a role can let a function write here and nowhere
+/// where payments are (ADR 0040).
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Place {
+    pub(crate) fn of_quarantined(id: &QuarantineId) -> Self {
+        Self { pk: quarantine_key(id.partition()), sk: id.to_string() }
+    }
+
+    pub(crate) fn of_dead_letter(id: &DeadLetterId) -> Self {
+        Self { pk: format!("DEAD#{}", id.partition()), sk: id.to_string() }
+    }
+}
+
+impl Keyed for Place {
+    fn pk(&self) -> &str {
+        &self.pk
+    }
+
+    fn sk(&self) -> &str {
+        &self.sk
+    }
+}
+
+/// All that a source has in quarantine.
 pub(crate) fn quarantine_key(partition: &str) -> String {
     format!("Q#{partition}")
 }
@@ -123,9 +156,29 @@ pub(crate) fn quarantine_sort_key(at: Timestamp, id: &QuarantineId) -> String {
     format!("{:011x}{minted}", at.as_millisecond().max(0))
 }
 
+/// As [`time_sort_key`], for a dead letter.
+pub(crate) fn dead_letter_sort_key(at: Timestamp, id: &DeadLetterId) -> String {
+    let own = &id.as_str()[DeadLetterId::PREFIX.len() + id.partition().len()..];
+    format!("{}{own}", time_bound(at))
+}
+
+/// The dead letters that the sweeper is to send again, in the other sparse index. One key is enough: a letter enters it at each
+/// death of its message, which takes five tries.
+pub(crate) const DUE_REDRIVES: &str = "REDRIVE";
+
+/// Sorts by the time of the redrive; two that are due at the same moment stand side by side.
+pub(crate) fn due_redrive_sort_key(at: Timestamp, id: &DeadLetterId) -> String {
+    dead_letter_sort_key(at, id)
+}
+
+/// Above all keys of [`time_sort_key`] and its kin of that millisecond.
+pub(crate) fn after_all_of(at: Timestamp) -> String {
+    format!("{}~", time_bound(at))
+}
+
 /// Counts what a source had put into quarantine on a day (UTC): one small item for each of both.
-pub(crate) fn quarantine_quota_keys(source: &SourceId, day: Date) -> (String, String) {
-    (format!("QUOTA#{}", QuarantineId::partition_of(source)), day.to_string())
+pub(crate) fn quarantine_quota(source: &SourceId, day: Date) -> Place {
+    Place { pk: format!("QUOTA#{}", QuarantineId::partition_of(source)), sk: day.to_string() }
 }
 
 /// The replays that are running, in the same sparse index. One key is enough: a replay enters it once and leaves it

@@ -6,6 +6,7 @@
 mod activity;
 mod codec;
 mod config;
+mod dead_letters;
 mod deliveries;
 mod error;
 mod events;
@@ -25,6 +26,7 @@ mod table;
 
 pub use activity::Activity;
 pub use config::{Config, Versioned};
+pub use dead_letters::{DueRedrive, StoredDeadLetter};
 pub use deliveries::{Due, DueClaim, StoredDelivery, Wait};
 pub use error::StoreError;
 pub use events::{Committed, EventRecord, RawEvent, event_fits};

@@ -6,7 +6,7 @@
 //! most, and no more than a thousand writes a day.
 
 use crate::item::{Condition, DATA, Item, blob, decode_item, get_number, get_text, key, number, text};
-use crate::keys::{self, Keyed, TimeIndex, quarantine_key, quarantine_quota_keys, quarantine_sort_key};
+use crate::keys::{self, Keyed, Place, TimeIndex, quarantine_key, quarantine_quota, quarantine_sort_key};
 use crate::listing::{Listed, Page, PageRequest};
 use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
 use crate::query::{Index, Range};
@@ -83,34 +83,6 @@ pub struct QuarantineDay {
     pub told: u8,
 }
 
-/// The key of a request or of a counter.
-#[derive(Debug)]
-struct Key {
-    pk: String,
-    sk: String,
-}
-
-impl Key {
-    fn of(id: &QuarantineId) -> Self {
-        Self { pk: quarantine_key(id.partition()), sk: id.to_string() }
-    }
-
-    fn of_day(source: &SourceId, day: Date) -> Self {
-        let (pk, sk) = quarantine_quota_keys(source, day);
-        Self { pk, sk }
-    }
-}
-
-impl Keyed for Key {
-    fn pk(&self) -> &str {
-        &self.pk
-    }
-
-    fn sk(&self) -> &str {
-        &self.sk
-    }
-}
-
 impl Store {
     /// AP20: counts a request of so many sealed bytes towards what `source` may have kept of the day of `at`. Tells
     /// whether there is room; if not, nothing is counted.
@@ -121,7 +93,7 @@ impl Store {
         bytes: usize,
     ) -> Result<bool, StoreError> {
         let Some(room) = QUARANTINE_MAX_BYTES_PER_DAY.checked_sub(bytes) else { return Ok(false) };
-        let Key { pk, sk } = Key::of_day(source, day_of(at));
+        let Place { pk, sk } = quarantine_quota(source, day_of(at));
         let update = self
             .client
             .update_item()
@@ -148,8 +120,8 @@ impl Store {
         times: &[Timestamp],
     ) -> Result<Vec<QuarantineDay>, StoreError> {
         let days: BTreeSet<Date> = times.iter().copied().map(day_of).collect();
-        let wanted = |source| days.iter().map(move |day| (source, *day, Key::of_day(source, *day)));
-        let wanted: Vec<(&SourceId, Date, Key)> = sources.into_iter().flat_map(wanted).collect();
+        let wanted = |source| days.iter().map(move |day| (source, *day, quarantine_quota(source, *day)));
+        let wanted: Vec<(&SourceId, Date, Place)> = sources.into_iter().flat_map(wanted).collect();
         let items = self.batch_get(wanted.iter().map(|(_, _, quota)| quota), false).await?;
         let by_key: HashMap<(&str, &str), &Item> = items
             .iter()
@@ -169,7 +141,7 @@ impl Store {
         day: Date,
         step: FillingStep,
     ) -> Result<(), StoreError> {
-        let Key { pk, sk } = Key::of_day(source, day);
+        let Place { pk, sk } = quarantine_quota(source, day);
         let update = self
             .client
             .update_item()
@@ -188,7 +160,7 @@ impl Store {
     /// AP21: keeps a request, for which there is room.
     pub async fn put_quarantined(&self, request: &SealedRequest) -> Result<(), StoreError> {
         let SealedRequest { entry, sealed } = request;
-        let place = Key::of(&entry.id);
+        let place = Place::of_quarantined(&entry.id);
         let mut item = key(&place.pk, &place.sk);
         item.insert(DATA.to_owned(), blob(codec::encode(entry)));
         let expires_at = entry.expires_at().as_second();
@@ -201,7 +173,8 @@ impl Store {
 
     /// AP22: a request in quarantine by its id.
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
-        let Some(item) = self.get(&quarantine_key(id.partition()), id.as_str(), true).await? else { return Ok(None) };
+        let Place { pk, sk } = Place::of_quarantined(id);
+        let Some(item) = self.get(&pk, &sk, true).await? else { return Ok(None) };
         let sealed = self.placed(KIND, &item, SEALED).await?.into_owned();
         Ok(Some(SealedRequest { entry: read(&item)?, sealed }))
     }
@@ -211,7 +184,7 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
     ) -> Result<HashMap<QuarantineId, Quarantined>, StoreError> {
-        let places: Vec<Key> = ids.into_iter().map(Key::of).collect();
+        let places: Vec<Place> = ids.into_iter().map(Place::of_quarantined).collect();
         let items = self.batch_get(&places, false).await?;
         items.iter().map(read).map(|read| read.map(|entry| (entry.id.clone(), entry))).collect()
     }
@@ -240,11 +213,12 @@ impl Store {
 
     /// AP25: deletes a request from quarantine. Tells whether it was there.
     pub async fn delete_quarantined(&self, id: &QuarantineId) -> Result<bool, StoreError> {
+        let Place { pk, sk } = Place::of_quarantined(id);
         let answer = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .set_key(Some(key(&quarantine_key(id.partition()), id.as_str())))
+            .set_key(Some(key(&pk, &sk)))
             .return_values(ReturnValue::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

@@ -1,7 +1,7 @@
 //! The roles (infra/roles.yaml) grant by the beginnings of keys, so these two must agree.
 
 use super::*;
-use domain::{ApiKey, Endpoint, Source};
+use domain::{ApiKey, Endpoint, Source, WorkQueue};
 
 const ROLES: &str = include_str!("../../../../infra/roles.yaml");
 
@@ -13,7 +13,8 @@ fn kinds() -> Vec<(String, &'static str)> {
     vec![
         (payment.pk().to_owned(), "????????????????"),
         (quarantine_key(&partition), "Q#*"),
-        (quarantine_quota_keys(&source, Date::constant(2026, 11, 22)).0, "QUOTA#*"),
+        (quarantine_quota(&source, Date::constant(2026, 11, 22)).pk, "QUOTA#*"),
+        (Place::of_dead_letter(&DeadLetterId::derive(WorkQueue::Events, "message")).pk, "DEAD#*"),
         (source.to_string(), "src_*"),
         (endpoint.to_string(), "ep_*"),
         (lease_key(&endpoint), "LEASE#*"),

@@ -13,6 +13,7 @@ mod crashes_lanes;
 mod crashes_poll;
 mod crashes_replays;
 mod crashes_watch;
+mod dead_letters;
 mod destinations;
 mod doors;
 mod evidence;
