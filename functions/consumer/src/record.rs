@@ -1,13 +1,14 @@
 //! Folding the events of one payment and writing it.
 
 use crate::incoming::{Course, Incoming};
+use crate::wait::{self, Waiting};
 use domain::{
     Candidate, Effect, Endpoint, Event, EventId, EventType, IgnoredReason, OutboxEntry, Payment, PaymentId,
     ToldOtherwise, Transition, VerifiedBy,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use store::{Committed, RawEvent, Store, StoreError, StoredPayment};
+use store::{Committed, RawEvent, Store, StoreError, StoredPayment, event_fits};
 
 /// How often a payment that somebody else wrote in between is folded again before its messages go back to the
 /// queue.
@@ -58,6 +59,8 @@ pub(crate) struct Recorded {
     pub(crate) course: Course,
     /// What the event that stood for it becomes.
     pub(crate) stand_in: Option<Event>,
+    /// It was being recorded before, by an earlier try or by another message, which did not come to the end.
+    pub(crate) again: bool,
 }
 
 impl Recorded {
@@ -72,6 +75,13 @@ impl Recorded {
         };
         self.event.id == *id && stage(&self.course) == stage(&incoming.course)
     }
+
+    /// Whether all that is to be committed because of it can be stored.
+    fn fits(&self) -> bool {
+        let own = [&self.event].into_iter().chain(&self.stand_in);
+        own.into_iter().all(|event| event_fits(event, Some(&self.raw)))
+            && self.raised.iter().all(|event| event_fits(event, None))
+    }
 }
 
 /// What came of one group.
@@ -79,8 +89,10 @@ impl Recorded {
 pub(crate) struct Outcome {
     /// Without those that are committed already.
     pub(crate) steps: Vec<Recorded>,
-    /// The messages of answers that have to wait until another answer about their event is committed.
-    pub(crate) waiting: Vec<usize>,
+    /// Those that another message is recording.
+    pub(crate) waiting: Vec<Waiting>,
+    /// The messages of events that can't be stored. They have changed nothing.
+    pub(crate) too_large: Vec<usize>,
 }
 
 /// Records the events of one group.
@@ -111,10 +123,39 @@ async fn try_record(
     known: &Known,
     endpoints: &[Endpoint],
 ) -> Result<Option<Outcome>, StoreError> {
+    // Known before anything is written: an event that could not be committed must not have changed its payment.
+    let mut too_large = BTreeSet::new();
+    let (fold, outcome) = loop {
+        let (fold, outcome) = fold_in(store, group, known, endpoints, &too_large).await?;
+        let known_so_far = too_large.len();
+        too_large.extend(outcome.steps.iter().filter(|step| !step.fits()).map(|step| step.event.id.clone()));
+        if too_large.len() == known_so_far {
+            break (fold, outcome);
+        }
+    };
+    match fold.write(store, known).await {
+        Ok(()) => Ok(Some(wait::claim_apart(store, group, outcome).await)),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Folds the events of a group into what is known, but for those that are too large. Writes nothing.
+async fn fold_in(
+    store: &Store,
+    group: &[Incoming],
+    known: &Known,
+    endpoints: &[Endpoint],
+    too_large: &BTreeSet<EventId>,
+) -> Result<(Fold, Outcome), StoreError> {
     let mut fold = Fold::new(group, known);
     let mut outcome = Outcome::default();
     for incoming in group {
         let id = fold.resolve_id(incoming);
+        if too_large.contains(&id) {
+            outcome.too_large.push(incoming.message);
+            continue;
+        }
         let committed = match known.committed.get(&id) {
             Some(committed) if is_done(incoming, committed) => true,
             // A second answer may tell something else than the first, so what a stale read says is not good enough.
@@ -126,32 +167,28 @@ async fn try_record(
         if committed || outcome.steps.iter().any(|step| step.is_repeated_by(incoming, &id)) {
             continue;
         }
-        let Ok(entry) = fold.apply(incoming, &id) else {
-            outcome.waiting.push(incoming.message);
-            continue;
+        let applied = match fold.apply(incoming, &id) {
+            Ok(applied) => applied,
+            Err(HeldBack) => {
+                outcome.waiting.push(Waiting::of(incoming, id));
+                continue;
+            }
         };
-        // "Nothing new" is also what a stale read of the commits says about a repeat of what was relayed as news,
-        // if the payment's outbox has let go of it since.
-        let ignored = entry.as_ref().is_some_and(|entry| entry.transition.effect == Effect::Ignored);
-        if ignored && !known.consistent && is_committed(store, incoming, &id).await? {
+        // A stale read of the commits may not know that an event is done: not one that waits in the outbox, and, if the
+        // outbox has let go of it since, not one that seems to tell nothing new.
+        let is_doubtful = applied.as_ref().is_some_and(Applied::may_be_committed);
+        if is_doubtful && !known.consistent && is_committed(store, incoming, &id).await? {
             fold.forget(&id);
             continue;
         }
-        outcome.steps.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
+        outcome.steps.push(assemble(incoming, id, applied, fold.payment(), endpoints));
     }
-    match fold.write(store, known).await {
-        Ok(()) => Ok(Some(outcome)),
-        Err(StoreError::Conflict) => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok((fold, outcome))
 }
 
 /// Whether nothing is left to do for an event whose id is committed.
 fn is_done(incoming: &Incoming, committed: &Committed) -> bool {
-    match incoming.course {
-        Course::Fold | Course::Ask(_) | Course::Unasked => true,
-        Course::Confirm { .. } | Course::Refute | Course::Fail => committed.confirmed,
-    }
+    committed.confirmed || !incoming.names_its_event()
 }
 
 async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Result<bool, StoreError> {
@@ -159,11 +196,26 @@ async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Resul
     Ok(committed.get(id).is_some_and(|committed| is_done(incoming, committed)))
 }
 
+/// What folding an event has given.
+struct Applied {
+    entry: OutboxEntry,
+    /// It was in the outbox already.
+    again: bool,
+}
+
+impl Applied {
+    fn may_be_committed(&self) -> bool {
+        self.again || self.entry.transition.effect == Effect::Ignored
+    }
+}
+
+/// Another message is recording the event, or another answer about it.
+struct HeldBack;
+
 /// The payment of a group while it is folded.
 struct Fold {
-    payment: Option<Payment>,
-    revision: u64,
-    /// The events that it did not know: if there are none, it is not written.
+    stored: Option<StoredPayment>,
+    /// The events that it did not know, or that are taken over: if there are none, it is not written.
     news: BTreeSet<EventId>,
     /// What each event said that is not committed yet, in this batch or in the outbox.
     digests: HashMap<EventId, String>,
@@ -178,12 +230,7 @@ impl Fold {
         for entry in stored.into_iter().flat_map(|stored| &stored.payment.outbox) {
             digests.entry(entry.event.clone()).or_insert_with(|| entry.digest.clone());
         }
-        Self {
-            payment: stored.map(|stored| stored.payment.clone()),
-            revision: stored.map_or(0, |stored| stored.revision),
-            news: BTreeSet::new(),
-            digests,
-        }
+        Self { stored: stored.cloned(), news: BTreeSet::new(), digests }
     }
 
     /// The event's id; a further one where its dedupe key was used for something else before.
@@ -201,64 +248,75 @@ impl Fold {
         }
     }
 
-    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Result<Option<OutboxEntry>, ToldOtherwise> {
+    /// `None` for what touches no payment.
+    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Result<Option<Applied>, HeldBack> {
         if !incoming.is_folded() {
             return Ok(None);
         }
         // What says nothing about a payment does not bring one into being.
-        if self.payment.is_none() && incoming.notification.facts.is_empty() {
+        if self.stored.is_none() && incoming.notification.facts.is_empty() {
             return Ok(None);
         }
         let Some(provider_payment_id) = &incoming.notification.provider_payment_id else { return Ok(None) };
-        let payment = self.payment.get_or_insert_with(|| {
-            Payment::new(
+        let stored = self.stored.get_or_insert_with(|| {
+            StoredPayment::new(Payment::new(
                 incoming.source.clone(),
                 incoming.provider.clone(),
                 provider_payment_id.clone(),
                 id.clone(),
                 incoming.arrival.received_at,
-            )
+            ))
         });
+        let payment = &mut stored.payment;
         let known = payment.outbox.iter().find(|entry| entry.event == *id).map(|entry| entry.told.clone());
         let entry = match incoming.course {
-            Course::Confirm { .. } => {
-                payment.confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)?
-            }
+            Course::Confirm { .. } => payment
+                .confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)
+                .map_err(|ToldOtherwise| HeldBack)?,
             _ => payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival),
         };
-        if known.as_ref() != Some(&entry.told) {
-            self.news.insert(id.clone());
+        let again = known.as_ref() == Some(&entry.told);
+        if again && entry.recorder.as_ref().is_some_and(|by| wait::holds_back(by, &incoming.taken)) {
+            return Err(HeldBack);
         }
-        Ok(Some(entry))
+        // Also of what is recorded already: whoever relays an event has written so, which one of several can.
+        payment.set_recorder(id, &incoming.taken.by);
+        self.news.insert(id.clone());
+        Ok(Some(Applied { entry, again }))
+    }
+
+    fn payment(&self) -> Option<&Payment> {
+        self.stored.as_ref().map(|stored| &stored.payment)
     }
 
     /// Takes an event out again that turned out to be committed. Its facts are in the ledger already.
     fn forget(&mut self, id: &EventId) {
         self.news.remove(id);
-        if let Some(payment) = &mut self.payment {
-            payment.outbox.retain(|entry| &entry.event != id);
+        if let Some(stored) = &mut self.stored {
+            stored.payment.outbox.retain(|entry| &entry.event != id);
         }
     }
 
     /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
     async fn write(self, store: &Store, known: &Known) -> Result<(), StoreError> {
-        let Some(mut payment) = self.payment.filter(|_| !self.news.is_empty()) else { return Ok(()) };
-        payment.outbox.retain(|entry| !known.has_settled(entry));
-        store.put_payment(&payment, self.revision).await
+        let Some(mut stored) = self.stored.filter(|_| !self.news.is_empty()) else { return Ok(()) };
+        stored.payment.outbox.retain(|entry| !known.has_settled(entry));
+        store.put_payment(stored).await
     }
 }
 
 fn assemble(
     incoming: &Incoming,
     id: EventId,
-    entry: Option<OutboxEntry>,
+    applied: Option<Applied>,
     payment: Option<&Payment>,
     endpoints: &[Endpoint],
 ) -> Recorded {
-    let opens_payment = entry.is_some() && payment.is_some_and(|payment| payment.first_event == id);
+    let again = applied.as_ref().is_some_and(|applied| applied.again);
+    let opens_payment = applied.is_some() && payment.is_some_and(|payment| payment.first_event == id);
     // The arrival that was recorded, so that a repeat is told in the same bytes.
-    let (arrival, transition) = match entry {
-        Some(entry) => (entry.arrival, Some(entry.transition)),
+    let (arrival, transition) = match applied {
+        Some(Applied { entry, .. }) => (entry.arrival, Some(entry.transition)),
         None => (incoming.arrival.clone(), None),
     };
     let notified = incoming.event_type();
@@ -300,6 +358,7 @@ fn assemble(
         course: incoming.course.clone(),
         stand_in: stand_in(incoming, &event),
         event,
+        again,
     }
 }
 

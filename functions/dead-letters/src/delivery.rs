@@ -38,7 +38,7 @@ pub(crate) async fn note(deps: &Deps, letter: &DeadLetter, body: &str) -> Result
 fn stands_for_it(stored: &StoredDelivery, message: &DeliveryMessage) -> bool {
     let StoredDelivery { delivery, placed, asked, .. } = stored;
     let is_open = matches!(delivery.status, DeliveryStatus::Pending | DeliveryStatus::Retrying);
-    let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX);
+    let made = delivery.attempts_made();
     // One that was asked for is beside the schedule, which goes on.
     let is_beside = message.manual && made > 0;
     is_open && !is_beside && made < message.attempt && placed.is_none() && asked.is_none()

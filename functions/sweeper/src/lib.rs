@@ -229,8 +229,7 @@ fn is_waiting(stored: &StoredDelivery) -> bool {
 /// Without the payload: the dispatcher reads it from the event.
 fn next(stored: &StoredDelivery) -> Outgoing {
     let StoredDelivery { delivery, asked, .. } = stored;
-    let number = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let message = DeliveryMessage::retry(delivery, number, None);
+    let message = DeliveryMessage::retry(delivery, delivery.attempts_made() + 1, None);
     let message = match asked {
         None => message,
         Some(Asked::ByHand) => message.by_hand(),

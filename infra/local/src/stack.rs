@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use platform::{
     AdminKeyHash, Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault,
 };
-use queue::{MAX_RECEIVE_COUNT, Queue};
+use queue::{EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, Queue};
 use redrive::{Queues, Redriver};
 use relay::{Client, Detours, EgressPolicy, Limits, Resolver};
 use std::collections::BTreeMap;
@@ -34,13 +34,12 @@ const DELIVERIES_DLQ: &str = "deliveries-dlq";
 const FETCHES_QUEUE: &str = "fetches";
 const FETCHES_DLQ: &str = "fetches-dlq";
 
-/// Seconds; as in the template, but for its batching window, of which there is none here.
-const EVENTS_VISIBILITY_SECONDS: &str = "180";
-const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
-const FETCHES_VISIBILITY_SECONDS: &str = "360";
+/// As in the template.
+const DELIVERIES_VISIBILITY_SECONDS: u16 = 360;
+const FETCHES_VISIBILITY_SECONDS: u16 = 360;
 
 /// Each with its dead-letter queue and its visibility timeout. None of them is a destination for deliveries.
-const QUEUES: [(&str, &str, &str); 4] = [
+const QUEUES: [(&str, &str, u16); 4] = [
     (EVENTS_QUEUE, EVENTS_DLQ, EVENTS_VISIBILITY_SECONDS),
     (DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
     (SLOW_DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
@@ -194,6 +193,7 @@ impl Stack {
             dead_letters: queue(EVENTS_DLQ),
             endpoints: Cache::new(clock.clone(), config_max_age),
             noted: Cache::new(clock.clone(), domain::LAST_EVENT_ACCURACY),
+            clock: clock.clone(),
         };
         let dispatcher = dispatcher::Deps {
             store: store.clone(),
@@ -542,8 +542,9 @@ fn create_queues(engines: &Engines) -> Result<()> {
             r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{MAX_RECEIVE_COUNT}}}"#,
             crate::sqs::arn(dead_letters)
         );
+        let visibility = visibility.to_string();
         let attributes = [
-            ("VisibilityTimeout", visibility),
+            ("VisibilityTimeout", visibility.as_str()),
             ("MessageRetentionPeriod", "1209600"),
             ("RedrivePolicy", redrive.as_str()),
         ];

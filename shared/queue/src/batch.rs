@@ -24,6 +24,10 @@ pub fn receive_count(message: &SqsMessage) -> u32 {
 /// it to the dead-letter queue without a reason.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 
+/// How long EventsQueue hides a message that was handed out, as in `infra/data.yaml`: six times the consumer's timeout, and
+/// the longest that a batch may wait. After it whoever took the message has ended.
+pub const EVENTS_VISIBILITY_SECONDS: u16 = 185;
+
 /// Turns dispositions into Lambda's partial batch response. A message that could not be put into the dead-letter
 /// queue is reported as failed: SQS hands it out again, and moves it there itself in the end.
 pub async fn respond(

@@ -102,6 +102,10 @@ pub struct DeliveryMessage {
     /// Lambda's recursion detection counts them as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
+    /// The delivery may have been queued before, by a consumer that did not come to the end: its first attempt may be
+    /// recorded already, which is looked up then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// The body to send, so that the first attempts need no read. Without it the event is read.
     #[serde(flatten)]
     pub carried: Option<Carried>,
@@ -287,6 +291,7 @@ impl DeliveryMessage {
             manual: false,
             replay: None,
             hops: 0,
+            again: false,
             carried,
         }
     }
@@ -304,8 +309,15 @@ impl DeliveryMessage {
             manual: false,
             replay: None,
             hops: 0,
+            again: false,
             carried,
         }
+    }
+
+    /// The first message once more, where it may have been queued before.
+    #[must_use]
+    pub fn sent_again(self, again: bool) -> Self {
+        Self { again, ..self }
     }
 
     /// Sent by the dispatcher because of `cause`.

@@ -8,7 +8,7 @@ mod dead;
 mod envelope;
 mod send;
 
-pub use batch::{Disposition, MAX_RECEIVE_COUNT, receive_count, respond};
+pub use batch::{Disposition, EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, receive_count, respond};
 pub use dead::{DeadMessage, dead_letter_of};
 pub use envelope::{
     Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, MAX_BODY_BYTES,

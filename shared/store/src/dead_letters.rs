@@ -62,7 +62,7 @@ impl Store {
         let place = Place::of_dead_letter(&letter.id);
         let mut item = key(&place.pk, &place.sk);
         self.place(&mut item, SEALED, sealed, Some(expires_at)).await?;
-        item.insert(DATA.to_owned(), blob(codec::encode(letter)));
+        item.insert(DATA.to_owned(), blob(codec::encode(letter)?));
         item.insert(REVISION.to_owned(), number(revision + 1));
         item.insert(keys::TTL.to_owned(), number(expires_at));
         item.insert(keys::GSI1PK.to_owned(), text(listing(letter).key_for(&place)));
@@ -145,7 +145,7 @@ impl Store {
             .expression_attribute_names("#s", keys::GSI2SK)
             .expression_attribute_values(":read", number(revision))
             .expression_attribute_values(":next", number(revision + 1))
-            .expression_attribute_values(":d", blob(codec::encode(letter)))
+            .expression_attribute_values(":d", blob(codec::encode(letter)?))
             .expression_attribute_values(":list", text(listing(letter).key_for(&place)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         update = match letter.next_redrive_at {

@@ -94,7 +94,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let next = revision + 1;
         let mut item = key(delivery.id.pk(), delivery.id.sk());
-        item.insert(DATA.to_owned(), blob(codec::encode(delivery)));
+        item.insert(DATA.to_owned(), blob(codec::encode(delivery)?));
         item.insert(WRITES.to_owned(), number(next));
         item.insert(keys::TTL.to_owned(), number(self.retention.expiry(delivery.created_at)));
         let (place, asked) = match wait {
@@ -116,6 +116,25 @@ impl Store {
         };
         self.put(item, condition).await?;
         Ok(next)
+    }
+
+    /// AP81: writes an attempt into the log of a delivery that was read at `revision`, and nothing else: what the delivery
+    /// waits for stays as it is.
+    pub async fn log_attempt(&self, delivery: &Delivery, revision: u64) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(delivery.id.pk(), delivery.id.sk())))
+            .update_expression("SET #d = :d, #n = :next")
+            .condition_expression("#n = :read")
+            .expression_attribute_names("#d", DATA)
+            .expression_attribute_names("#n", WRITES)
+            .expression_attribute_values(":d", blob(codec::encode(delivery)?))
+            .expression_attribute_values(":read", number(revision))
+            .expression_attribute_values(":next", number(revision + 1))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if self.try_update(update).await? { Ok(()) } else { Err(StoreError::Conflict) }
     }
 
     /// AP18: what is due in a shard of the due-index, oldest first, behind `after`. Going on behind the last one keeps

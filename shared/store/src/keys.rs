@@ -150,6 +150,12 @@ pub(crate) fn time_bound(at: Timestamp) -> String {
     format!("{:011x}", at.as_millisecond().max(0))
 }
 
+/// Who relays an event: beside it, where nobody looks for events.
+pub(crate) fn claim_sort_key(event: &EventId, is_confirmation: bool) -> String {
+    let stage = if is_confirmation { "confirm" } else { "record" };
+    format!("{stage}#{event}")
+}
+
 /// As [`time_sort_key`], for a request in quarantine.
 pub(crate) fn quarantine_sort_key(at: Timestamp, id: &QuarantineId) -> String {
     let minted = &id.as_str()[QuarantineId::PREFIX.len() + id.partition().len()..];

@@ -4,6 +4,7 @@
 //! (absence, a revision, a number of attempts), so that each may run twice and two at once cannot both win.
 
 mod activity;
+mod claims;
 mod codec;
 mod config;
 mod dead_letters;
@@ -22,9 +23,11 @@ mod payments;
 mod quarantine;
 mod query;
 mod replays;
+mod segments;
 mod table;
 
 pub use activity::Activity;
+pub use claims::EventClaim;
 pub use config::{Config, Versioned};
 pub use dead_letters::{DueRedrive, StoredDeadLetter};
 pub use deliveries::{Due, DueClaim, StoredDelivery, Wait};

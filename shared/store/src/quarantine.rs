@@ -162,7 +162,7 @@ impl Store {
         let SealedRequest { entry, sealed } = request;
         let place = Place::of_quarantined(&entry.id);
         let mut item = key(&place.pk, &place.sk);
-        item.insert(DATA.to_owned(), blob(codec::encode(entry)));
+        item.insert(DATA.to_owned(), blob(codec::encode(entry)?));
         let expires_at = entry.expires_at().as_second();
         self.place(&mut item, SEALED, sealed.clone(), Some(expires_at)).await?;
         item.insert(keys::TTL.to_owned(), number(expires_at));

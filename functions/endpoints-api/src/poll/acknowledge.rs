@@ -59,7 +59,7 @@ impl Deps {
         let mut delivery = stored.delivery.clone();
         let is_asked_for = stored.placed.as_ref().is_some_and(|placed| placed.asked.is_some());
         delivery.attempts.push(Attempt {
-            number: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
+            number: delivery.next_number(),
             at: now,
             outcome: AttemptOutcome::Succeeded,
             status_code: None,
@@ -68,6 +68,7 @@ impl Deps {
             error_detail: None,
             // As with the attempts that are sent: the first is its event's, whoever asked for it.
             manual: is_asked_for && !delivery.attempts.is_empty(),
+            repeat: false,
             replay: replay(stored).cloned(),
             response_excerpt: None,
         });

@@ -8,7 +8,7 @@ use store::{Committed, PageRequest, RawEvent, Store, StoreError, event_fits};
 
 use crate::samples::{
     at, endpoint_id, event, event_without_payment, incompressible, meta, payment, payment_id, raw, store,
-    walk,
+    stored, walk,
 };
 
 crate::checks!["store":
@@ -225,7 +225,7 @@ async fn events_larger_than_an_answer_come_in_several(clients: Clients) {
 
 async fn the_events_of_a_payment_come_in_pages_without_those_of_others(clients: Clients) {
     let store = store(&clients).await;
-    store.put_payment(&payment(1, at(0)), 0).await.unwrap();
+    store.put_payment(stored(payment(1, at(0)), 0)).await.unwrap();
     let keys: Vec<String> = (0..7).map(|number| number.to_string()).collect();
     let mut ids: Vec<EventId> = Vec::new();
     for key in &keys {
@@ -251,7 +251,7 @@ async fn events_are_listed_newest_first_and_the_first_of_a_payment_once(clients:
         // The times of five payments are the same, and those of their events run across each other.
         let time = |later: i64| at(i64::try_from(number % 3).unwrap() + later);
         let first = event(number, "first", time(0));
-        store.put_payment(&payment(number, first.received_at), 0).await.unwrap();
+        store.put_payment(stored(payment(number, first.received_at), 0)).await.unwrap();
         assert!(store.commit_event(&first, Some(&raw("{}")), true).await.unwrap());
         let others = [
             event(number, "second", time(0)),

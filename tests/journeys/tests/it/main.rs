@@ -29,6 +29,8 @@ mod poll;
 mod proof;
 mod providers;
 mod quarantine;
+mod repeats;
+mod repeats_at_once;
 mod replays;
 mod retries;
 mod schedule;
