@@ -11,6 +11,7 @@ mod dead_letters;
 mod deliveries;
 mod error;
 mod events;
+mod fingerprint;
 mod health;
 mod item;
 mod keys;
