@@ -217,7 +217,8 @@ impl Stack {
             dead_letters: queue(FETCHES_DLQ),
             clock: clock.clone(),
             accounts: Cache::new(clock.clone(), config_max_age),
-            pace: fetcher::Pace::new(fetcher::SPACING),
+            pace: fetcher::Pace::new(fetcher::SPACING, fetcher::CALLS_PER_MINUTE),
+            answers: fetcher::answers(&clock),
         };
         let queues = Queues {
             events: queue(EVENTS_QUEUE),

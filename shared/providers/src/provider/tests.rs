@@ -99,13 +99,18 @@ fn a_provider_that_signs_nothing_takes_no_secret_and_proves_nothing() {
         [("Content-Type".to_owned(), "text/plain".to_owned()), ("X-Other".to_owned(), "1".to_owned())];
     let request = Request { method: "POST", url: "https://x", headers: &headers, body: b"id=tr_1" };
     let accepted = settings(&[("experimental", "accepted")]);
-    let at = |us| mollie.verify(&request, &[], &accepted, Timestamp::from_microsecond(us).expect("in range"));
-    let (first, second) = (at(1).expect("unsigned"), at(2).expect("unsigned"));
+    let at =
+        |us: i64| mollie.verify(&request, &[], &accepted, Timestamp::from_microsecond(us).expect("in range"));
+    let first = at(3_000_001).expect("unsigned");
+    let (second, third) = (at(3_999_999).expect("unsigned"), at(4_000_000).expect("unsigned"));
     assert_eq!((first.secret(), first.verified_by()), (None, domain::VerifiedBy::None));
     assert_eq!(first.headers().len(), 1);
-    // The same body twice is two changes; the same arrival twice is one.
+    // The same body later is another change; at about the same time it is the same.
     let key = |verified: &Verified| verified.notifications(&accepted).expect("a form")[0].dedupe_key.clone();
-    assert_eq!((key(&first), key(&second)), ("tr_1:1".to_owned(), "tr_1:2".to_owned()));
+    assert_eq!([key(&first), key(&second)], ["tr_1:2000000", "tr_1:2000000"]);
+    assert_eq!(key(&third), "tr_1:4000000");
+    let left = |verified: &Verified| verified.meta().repeats_for().as_micros();
+    assert_eq!([left(&first), left(&second), left(&third)], [999_999, 1, 2_000_000]);
     let (meta, body) = first.clone().into_parts();
     let crossed = serde_json::to_string(&meta).expect("plain data");
     let crossed = Verified::from_parts(serde_json::from_str(&crossed).expect("what was written"), body);

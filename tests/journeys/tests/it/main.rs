@@ -20,6 +20,7 @@ mod evidence;
 mod failures;
 mod faults;
 mod fetch_back;
+mod floods;
 mod formats;
 mod isolation;
 mod lanes;

@@ -93,6 +93,8 @@ async fn two_answers_about_one_event_are_never_mixed() -> Result<()> {
     let source = mollie(&app).await?;
     crate::apis::mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.consume().await?;
+    // Until then Mollie might call again.
+    app.clock.advance(jiff::SignedDuration::from_secs(2));
     // The fetcher stops after it has sent the first answer, and asks again, when the payment has gone on.
     mollie_answers(&apis, "paid").await;
     let fetcher = &app.stack.fetcher;
@@ -133,6 +135,8 @@ async fn a_no_and_a_yes_in_one_batch_are_a_yes() -> Result<()> {
     let source = mollie(&app).await?;
     crate::apis::mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.consume().await?;
+    // Until then Mollie might call again.
+    app.clock.advance(jiff::SignedDuration::from_secs(2));
     // The fetcher stops after it has sent the first answer, and asks again.
     answer(&apis, &format!("/v2/payments/{MOLLIE_PAYMENT}"), ResponseTemplate::new(410)).await;
     let fetcher = &app.stack.fetcher;
