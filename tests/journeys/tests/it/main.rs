@@ -15,6 +15,7 @@ mod crashes_replays;
 mod crashes_watch;
 mod dead_letters;
 mod destinations;
+mod doors;
 mod evidence;
 mod failures;
 mod faults;
