@@ -8,7 +8,7 @@ use crate::item::{
     Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
 };
 use crate::keys::{
-    self, DUE_REDRIVES, Keyed, TimeIndex, dead_letter_sort_key, due_redrive_sort_key, time_of_key,
+    self, DUE_REDRIVES, Place, TimeIndex, dead_letter_sort_key, due_redrive_sort_key, time_of_key,
 };
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
@@ -59,12 +59,13 @@ impl Store {
         revision: u64,
     ) -> Result<(), StoreError> {
         let expires_at = letter.expires_at().as_second();
-        let mut item = key(letter.id.pk(), letter.id.sk());
+        let place = Place::of_dead_letter(&letter.id);
+        let mut item = key(&place.pk, &place.sk);
         self.place(&mut item, SEALED, sealed, Some(expires_at)).await?;
         item.insert(DATA.to_owned(), blob(codec::encode(letter)?));
         item.insert(REVISION.to_owned(), number(revision + 1));
         item.insert(keys::TTL.to_owned(), number(expires_at));
-        item.insert(keys::GSI1PK.to_owned(), text(listing(letter).key_for(&letter.id)));
+        item.insert(keys::GSI1PK.to_owned(), text(listing(letter).key_for(&place)));
         let position = dead_letter_sort_key(letter.created_at, &letter.id);
         item.insert(keys::GSI1SK.to_owned(), text(position));
         if let Some(due_at) = letter.next_redrive_at {
@@ -76,7 +77,8 @@ impl Store {
 
     /// AP71: a dead letter by its id.
     pub async fn dead_letter(&self, id: &DeadLetterId) -> Result<Option<StoredDeadLetter>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.map(read).transpose()
+        let Place { pk, sk } = Place::of_dead_letter(id);
+        self.get(&pk, &sk, true).await?.map(read).transpose()
     }
 
     /// AP71 for many, each by itself: one that can't be read keeps no other from being seen. Unknown ones are left out.
@@ -84,7 +86,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &DeadLetterId>,
     ) -> Result<HashMap<DeadLetterId, Result<StoredDeadLetter, StoreError>>, StoreError> {
-        let items = self.batch_get(ids, false).await?;
+        let places: Vec<Place> = ids.into_iter().map(Place::of_dead_letter).collect();
+        let items = self.batch_get(&places, false).await?;
         let named = items.into_iter().filter_map(|item| {
             let id = get_text(&item, keys::SK)?.parse().ok()?;
             Some((id, read(item)))
@@ -128,11 +131,12 @@ impl Store {
 
     /// AP74: writes what has changed about a dead letter that was read at `revision`, but for its message.
     pub async fn update_dead_letter(&self, letter: &DeadLetter, revision: u64) -> Result<(), StoreError> {
+        let place = Place::of_dead_letter(&letter.id);
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(letter.id.pk(), letter.id.sk())))
+            .set_key(Some(key(&place.pk, &place.sk)))
             .condition_expression("#r = :read")
             .expression_attribute_names("#r", REVISION)
             .expression_attribute_names("#d", DATA)
@@ -142,7 +146,7 @@ impl Store {
             .expression_attribute_values(":read", number(revision))
             .expression_attribute_values(":next", number(revision + 1))
             .expression_attribute_values(":d", blob(codec::encode(letter)?))
-            .expression_attribute_values(":list", text(listing(letter).key_for(&letter.id)))
+            .expression_attribute_values(":list", text(listing(letter).key_for(&place)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         update = match letter.next_redrive_at {
             Some(due_at) => update
@@ -156,11 +160,12 @@ impl Store {
 
     /// AP75: deletes a dead letter with its message. Tells whether it was there.
     pub async fn delete_dead_letter(&self, id: &DeadLetterId) -> Result<bool, StoreError> {
+        let Place { pk, sk } = Place::of_dead_letter(id);
         let answer = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .set_key(Some(key(id.pk(), id.sk())))
+            .set_key(Some(key(&pk, &sk)))
             .return_values(ReturnValue::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -182,7 +187,8 @@ impl Store {
     ) -> Result<Vec<DueRedrive>, StoreError> {
         let until = keys::after_all_of(now);
         let after = after.map(|due| {
-            let mut entry = key(due.id.pk(), due.id.sk());
+            let Place { pk, sk } = Place::of_dead_letter(&due.id);
+            let mut entry = key(&pk, &sk);
             entry.insert(keys::GSI2PK.to_owned(), text(DUE_REDRIVES));
             entry.insert(keys::GSI2SK.to_owned(), text(due_redrive_sort_key(due.due_at, &due.id)));
             entry

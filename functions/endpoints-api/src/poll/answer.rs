@@ -10,8 +10,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
 
 /// What Lambda may answer is 6 MB, of which its adapter makes a JSON string once more: each quote and each backslash of
-/// our answer takes a byte more. The rest is for the answer's frame and headers. One delivery of the largest size stays under it.
+/// our answer takes a byte more. The rest is for the answer's frame and headers.
 const MAX_WEIGHT: usize = 5 * 1024 * 1024;
+
+/// A text that exceeds this as it would be written goes as base64, in which nothing is escaped: of the largest body that is
+/// 6,080 KiB, which leaves 64 KiB of an answer of its own.
+const MAX_TEXT_WEIGHT: usize = MAX_WEIGHT;
 
 /// A delivery as it would have been sent: exactly what is signed.
 #[derive(Debug, Serialize)]
@@ -33,7 +37,7 @@ pub(crate) struct Message {
     /// By names in lower case.
     headers: BTreeMap<String, String>,
     body: String,
-    /// Of `body`: `utf-8` as it stands, or `base64` where the bytes are not text.
+    /// Of `body`: `utf-8` as it stands, or `base64` where the bytes are not text, or too long a text to be escaped twice.
     body_encoding: &'static str,
 }
 
@@ -57,6 +61,7 @@ impl From<Signed> for Message {
             line.push_str(&value);
         }
         let (body, body_encoding) = match String::from_utf8(signed.body.into()) {
+            Ok(text) if is_too_heavy(&text) => (BASE64.encode(text.as_bytes()), "base64"),
             Ok(text) => (text, "utf-8"),
             Err(error) => (BASE64.encode(error.as_bytes()), "base64"),
         };
@@ -130,6 +135,12 @@ impl Answer {
             has_more: self.has_more,
         }
     }
+}
+
+fn is_too_heavy(text: &str) -> bool {
+    // Escaped twice, a character of one byte has up to seven.
+    text.len() > MAX_TEXT_WEIGHT / 7
+        && to_raw_value(text).is_ok_and(|escaped| weight(escaped.get()) > MAX_TEXT_WEIGHT)
 }
 
 /// The bytes that a JSON text has inside a JSON string.

@@ -187,7 +187,7 @@ async fn parts_that_nothing_names_disturb_nobody(clients: Clients) {
     assert!(store.commit_event(&event, Some(&raw("small")), false).await.unwrap());
     assert!(!store.commit_event(&event, Some(&raw(incompressible(700_000))), false).await.unwrap());
     assert_eq!(store.event(&event.id).await.unwrap().unwrap().raw.unwrap().body, b"small");
-    assert_eq!(store.all_payment_events(&payment_id(1)).await.unwrap(), [event.clone()]);
+    assert_eq!(store.all_payment_events(&payment_id(1)).await.unwrap(), [event]);
     let listed = store.list_events(&PageRequest { after: None, limit: 10 }).await.unwrap();
     assert_eq!(listed.items.len(), 1);
 }
