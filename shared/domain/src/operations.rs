@@ -121,7 +121,7 @@ fn occurred_at(order: i64) -> Option<Timestamp> {
 #[serde(untagged)]
 enum StoredSnapshot {
     Snapshot {
-        derived: Derived,
+        derived: Box<Derived>,
         #[serde(default)]
         operations: Vec<OperationView>,
         operations_count: u64,
@@ -133,7 +133,7 @@ impl From<StoredSnapshot> for Snapshot {
     fn from(stored: StoredSnapshot) -> Self {
         match stored {
             StoredSnapshot::Snapshot { derived, operations, operations_count } => {
-                Self { derived, operations, operations_count }
+                Self { derived: *derived, operations, operations_count }
             }
             StoredSnapshot::Ledger(ledger) => ledger.snapshot(),
         }
