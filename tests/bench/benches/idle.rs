@@ -20,6 +20,7 @@ const BUDGET_PERCENT: f64 = if cfg!(debug_assertions) { 1.0 } else { 0.5 };
 const TICKS_PER_SECOND: f64 = 100.0;
 
 #[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "the receiver is a task beside the measurement")]
 async fn main() -> Result<()> {
     let stack = Arc::new(Stack::open(options()).await?);
     let running = stack.start(TcpListener::bind("127.0.0.1:0").await?);

@@ -1,5 +1,7 @@
 //! Connections over a real socket: which end, and when.
 
+#![expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Long polls and the pollers of this process: who is woken, and when.
 
+#![expect(clippy::disallowed_methods, reason = "whoever waits is a task beside the test")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
