@@ -70,6 +70,18 @@ impl Engine {
 /// `cargo test -p contracts -- --ignored`.
 const MINISTACK_DIFFERENCES: &[KnownDifference] = &[
     KnownDifference {
+        check: "sqs::an_attribute_is_refused_for_its_name_or_its_value",
+        reason: "it takes attributes of any name and value",
+    },
+    KnownDifference {
+        check: "sqs::more_than_ten_attributes_are_refused",
+        reason: "it takes any number of attributes",
+    },
+    KnownDifference {
+        check: "queue::a_message_that_is_not_taken_fails_alone",
+        reason: "it takes a MessageGroupId that SQS refuses",
+    },
+    KnownDifference {
         check: "sqs::a_second_delete_succeeds",
         reason: "it refuses the handle of a deleted message; on AWS an old handle succeeds",
     },
