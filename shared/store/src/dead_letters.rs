@@ -13,7 +13,7 @@ use crate::keys::{
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{DeadLetter, DeadLetterId};
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -160,22 +160,7 @@ impl Store {
 
     /// AP75: deletes a dead letter with its message. Tells whether it was there.
     pub async fn delete_dead_letter(&self, id: &DeadLetterId) -> Result<bool, StoreError> {
-        let Place { pk, sk } = Place::of_dead_letter(id);
-        let answer = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(&pk, &sk)))
-            .return_values(ReturnValue::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("DeleteItem"))?;
-        self.meter.write(answer.consumed_capacity());
-        match answer.attributes.filter(|old| !old.is_empty()) {
-            Some(old) => self.delete_parts(KIND, &old).await.map(|()| true),
-            None => Ok(false),
-        }
+        self.delete_with_parts(KIND, &Place::of_dead_letter(id)).await
     }
 
     /// AP76: the dead letters that the sweeper is to send again by now, first due first, behind `after`.

@@ -131,7 +131,7 @@ impl Store {
     /// Beside the compressed record, so that nobody has to read and write it on condition; of an event that has expired
     /// nothing is left behind.
     pub async fn match_event(&self, id: &EventId, endpoint: &EndpointId) -> Result<(), StoreError> {
-        let answer = self
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -141,19 +141,8 @@ impl Store {
             .expression_attribute_names("#m", MATCHED_LATER)
             .expression_attribute_names("#d", DIGEST)
             .expression_attribute_values(":endpoint", text_set([endpoint.as_str()]))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                self.meter.write(answer.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => Ok(()),
-                _ => Err(StoreError::unavailable("UpdateItem")(error)),
-            },
-        }
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        self.try_update(update).await.map(drop)
     }
 
     /// The item of an event. What exceeds it has been written when this returns.

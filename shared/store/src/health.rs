@@ -143,17 +143,7 @@ impl Store {
 
     /// AP37: forgets all that is known of how an endpoint fares.
     pub async fn forget_standing(&self, endpoint: &EndpointId) -> Result<(), StoreError> {
-        let answer = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(endpoint.as_str(), HEALTH)))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("DeleteItem"))?;
-        self.meter.write(answer.consumed_capacity());
-        Ok(())
+        self.delete(endpoint.as_str(), HEALTH, ReturnValue::None).await.map(drop)
     }
 
     fn update_health(&self, endpoint: &EndpointId) -> UpdateItemFluentBuilder {

@@ -5,7 +5,7 @@ use crate::{Store, StoreError, codec};
 use aws_sdk_dynamodb::{
     operation::update_item::builders::UpdateItemFluentBuilder,
     primitives::Blob,
-    types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
+    types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue},
 };
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
@@ -137,6 +137,27 @@ impl Store {
             pending.extend(left);
         }
         Ok(found)
+    }
+
+    /// Deletes an item. Gives what was there, if `old` asks for it.
+    pub(crate) async fn delete(
+        &self,
+        pk: &str,
+        sk: &str,
+        old: ReturnValue,
+    ) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(key(pk, sk)))
+            .return_values(old)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(StoreError::unavailable("DeleteItem"))?;
+        self.meter.write(answer.consumed_capacity());
+        Ok(answer.attributes.filter(|old| !old.is_empty()))
     }
 
     /// Changes an item if the update's own condition holds; tells whether it did.

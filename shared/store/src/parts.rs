@@ -5,9 +5,9 @@
 //! writers with different values do not disturb each other. Who reads an item finds all its parts or an error.
 
 use crate::item::{Item, blob, get_blob_named, get_text, key, number, text};
-use crate::keys::{self, Keyed};
+use crate::keys::{self, Keyed, Place};
 use crate::{Store, StoreError};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
 use futures::future::try_join_all;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -28,24 +28,8 @@ const PARTS: &str = "p";
 /// Keeps parts out of the ranges in which their items are looked for.
 const PREFIX: &str = "part#";
 
-/// The key of one part.
-struct Part {
-    pk: String,
-    sk: String,
-}
-
-impl Keyed for Part {
-    fn pk(&self) -> &str {
-        &self.pk
-    }
-
-    fn sk(&self) -> &str {
-        &self.sk
-    }
-}
-
-fn part(pk: &str, sk: &str, hash: &str, number: usize) -> Part {
-    Part { pk: pk.to_owned(), sk: format!("{PREFIX}{sk}#{hash}#{number:02}") }
+fn part(pk: &str, sk: &str, hash: &str, number: usize) -> Place {
+    Place { pk: pk.to_owned(), sk: format!("{PREFIX}{sk}#{hash}#{number:02}") }
 }
 
 impl Store {
@@ -74,7 +58,7 @@ impl Store {
         let hash = short_hash(&value);
         let (pk, sk) = key_of(item);
         try_join_all(chunks.iter().enumerate().map(async |(index, chunk)| {
-            let Part { pk, sk } = part(pk, sk, &hash, index);
+            let Place { pk, sk } = part(pk, sk, &hash, index);
             let mut part = key(&pk, &sk);
             part.insert(name.to_owned(), blob(chunk.to_vec()));
             part.extend(expires_at.map(|at| (keys::TTL.to_owned(), number(at))));
@@ -108,24 +92,18 @@ impl Store {
         Ok(Cow::Owned(value))
     }
 
-    /// Deletes the parts of an item that has been deleted.
-    pub(crate) async fn delete_parts(&self, kind: &'static str, item: &Item) -> Result<(), StoreError> {
-        let parts = parts_of(kind, item)?.unwrap_or_default();
-        try_join_all(parts.iter().map(async |part| {
-            let answer = self
-                .client
-                .delete_item()
-                .table_name(&self.table)
-                .set_key(Some(key(&part.pk, &part.sk)))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(StoreError::unavailable("DeleteItem"))?;
-            self.meter.write(answer.consumed_capacity());
-            Ok(())
-        }))
-        .await
-        .map(drop)
+    /// Deletes an item, then its parts. Tells whether it was there.
+    pub(crate) async fn delete_with_parts(
+        &self,
+        kind: &'static str,
+        place: &Place,
+    ) -> Result<bool, StoreError> {
+        let Some(old) = self.delete(&place.pk, &place.sk, ReturnValue::AllOld).await? else {
+            return Ok(false);
+        };
+        let parts = parts_of(kind, &old)?.unwrap_or_default();
+        try_join_all(parts.iter().map(|part| self.delete(&part.pk, &part.sk, ReturnValue::None))).await?;
+        Ok(true)
     }
 
     /// Without a condition: whoever writes this key writes these bytes.
@@ -149,7 +127,7 @@ fn key_of(item: &Item) -> (&str, &str) {
     (name(keys::PK), name(keys::SK))
 }
 
-fn parts_of(kind: &'static str, item: &Item) -> Result<Option<Vec<Part>>, StoreError> {
+fn parts_of(kind: &'static str, item: &Item) -> Result<Option<Vec<Place>>, StoreError> {
     let Some(named) = get_text(item, PARTS) else { return Ok(None) };
     let (pk, sk) = key_of(item);
     let read = || {

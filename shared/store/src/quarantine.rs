@@ -11,7 +11,7 @@ use crate::listing::{Listed, Page, PageRequest};
 use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
 use crate::query::{Index, Range};
 use crate::{Store, StoreError, codec};
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{Filling, FillingStep, QuarantineId, SourceId, serde_time};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -213,21 +213,7 @@ impl Store {
 
     /// AP25: deletes a request from quarantine. Tells whether it was there.
     pub async fn delete_quarantined(&self, id: &QuarantineId) -> Result<bool, StoreError> {
-        let Place { pk, sk } = Place::of_quarantined(id);
-        let answer = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(&pk, &sk)))
-            .return_values(ReturnValue::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(StoreError::unavailable("DeleteItem"))?;
-        self.meter.write(answer.consumed_capacity());
-        let Some(old) = answer.attributes.filter(|old| !old.is_empty()) else { return Ok(false) };
-        self.delete_parts(KIND, &old).await?;
-        Ok(true)
+        self.delete_with_parts(KIND, &Place::of_quarantined(id)).await
     }
 }
 
