@@ -129,11 +129,14 @@ pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
     let watched = watch(deps, started).await;
     let replayed = replay(deps, started + MAX_RUN).await;
     unread?;
-    let count = failed.len();
-    if let Some(first) = failed.into_iter().next() {
-        return Err(SweepError::Due { failed: count, first });
-    }
+    none_failed(failed, |failed, first| SweepError::Due { failed, first })?;
     Ok(Swept { queued, redriven: redriven?, replay_steps: replayed?, notices: watched? })
+}
+
+/// Tells how many failed, with the first of them.
+fn none_failed<E>(failed: Vec<E>, error: impl FnOnce(usize, E) -> SweepError) -> Result<(), SweepError> {
+    let count = failed.len();
+    failed.into_iter().next().map_or(Ok(()), |first| Err(error(count, first)))
 }
 
 /// Another one comes first each minute: where there is more than a run can queue, none is left behind for good.
@@ -165,10 +168,8 @@ async fn drain(
 
 async fn redrive(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
     let redrives::Sent { sent, failed } = redrives::send(deps, started).await?;
-    match (failed.len(), failed.into_iter().next()) {
-        (failed, Some(first)) => Err(SweepError::Redrive { failed, first }),
-        (_, None) => Ok(sent),
-    }
+    none_failed(failed, |failed, first| SweepError::Redrive { failed, first })?;
+    Ok(sent)
 }
 
 async fn watch(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
@@ -176,10 +177,8 @@ async fn watch(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
         return Ok(0);
     }
     let watch::Looked { raised, failed } = watch::look(deps, started + MAX_RUN).await?;
-    match (failed.len(), failed.into_iter().next()) {
-        (failed, Some(first)) => Err(SweepError::Watch { failed, first }),
-        (_, None) => Ok(raised),
-    }
+    none_failed(failed, |failed, first| SweepError::Watch { failed, first })?;
+    Ok(raised)
 }
 
 /// Takes steps of all running replays in turn, until each is over or has filled its minute. One that fails is left to
@@ -208,11 +207,8 @@ async fn replay(deps: &Deps, run_ends_at: Timestamp) -> Result<usize, SweepError
             Err(error) => errors.push(error),
         }
     }
-    let failed = errors.len();
-    match errors.into_iter().next() {
-        Some(first) => Err(SweepError::Replay { failed, first }),
-        None => Ok(taken),
-    }
+    none_failed(errors, |failed, first| SweepError::Replay { failed, first })?;
+    Ok(taken)
 }
 
 /// Queues those of `due` that still wait, and moves the entries on. One that fails stays where it is.
@@ -252,26 +248,28 @@ async fn queue_due(deps: &Deps, due: Vec<Due>, failed: &mut Vec<DueError>) -> us
 
 type Found = Result<Option<StoredDelivery>, StoreError>;
 
-/// What can't be read for all at once is read for each.
+/// What could not be read with all the others is read by itself.
 async fn read_due(deps: &Deps, due: Vec<Due>) -> Vec<(Due, Found)> {
     if due.is_empty() {
         return Vec::new();
     }
     let read = deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await;
-    let readable: Option<Vec<StoredDelivery>> =
-        read.ok().and_then(|read| read.into_iter().collect::<Result<_, _>>().ok());
-    let Some(readable) = readable else {
-        let found = join_all(due.iter().map(|due| deps.store.delivery(&due.delivery))).await;
-        return due.into_iter().zip(found).collect();
-    };
+    let is_complete = read.as_ref().is_ok_and(|read| read.iter().all(Result::is_ok));
+    let readable = read.unwrap_or_default().into_iter().flatten();
     let mut by_id: HashMap<DeliveryId, StoredDelivery> =
-        readable.into_iter().map(|stored| (stored.delivery.id.clone(), stored)).collect();
-    due.into_iter()
-        .map(|due| {
-            let found = by_id.remove(&due.delivery);
-            (due, Ok(found))
-        })
-        .collect()
+        readable.map(|stored| (stored.delivery.id.clone(), stored)).collect();
+    let found = due.into_iter().map(|due| {
+        let found = by_id.remove(&due.delivery);
+        (due, found)
+    });
+    join_all(found.map(async |(due, found)| match found {
+        None if !is_complete => {
+            let found = deps.store.delivery(&due.delivery).await;
+            (due, found)
+        }
+        found => (due, Ok(found)),
+    }))
+    .await
 }
 
 /// Pending ones were parked before their first attempt. What was asked for by hand may be over otherwise.
