@@ -70,8 +70,7 @@ fn fourteen_kills_under_load_lose_nothing_and_make_no_dead_letter() {
     println!("PAYRELAY_SEED={seed}");
     let mut state = seed;
     let data = TempDir::new().unwrap();
-    let arguments = ["--data-dir", data.path().to_str().unwrap()];
-    let mut payrelay = Payrelay::start(&arguments, None);
+    let mut payrelay = Payrelay::over(&data);
     let key = payrelay.admin_key();
     let sender = StandardWebhooks::new([7; 32]);
     let mut receiver = Receiver::start();
@@ -86,9 +85,7 @@ fn fourteen_kills_under_load_lose_nothing_and_make_no_dead_letter() {
             std::thread::sleep(Duration::from_millis(random(&mut state) % LONGEST_LIFE_MS));
             payrelay.kill();
             *load.client.lock().unwrap() = None;
-            payrelay = Payrelay::start(&arguments, None);
-            assert_eq!(payrelay.admin_key(), key);
-            payrelay.await_ready();
+            payrelay.restart(&data, &key);
         }
         *load.ended.lock().unwrap() = true;
     });
@@ -96,8 +93,7 @@ fn fourteen_kills_under_load_lose_nothing_and_make_no_dead_letter() {
     assert!(acknowledged.len() >= 5, "there was no load: {}", acknowledged.len());
     receiver.wait_for(&acknowledged);
     let client = payrelay.client(&key);
-    let [sqs, _] = payrelay.engines();
-    let engine = Client::new(sqs.strip_prefix("http://").unwrap(), "");
+    let engine = payrelay.sqs();
     wait_until_idle(&engine);
     let recorded = recorded(&client);
     let lost: Vec<_> = acknowledged.difference(&recorded).collect();
@@ -172,8 +168,7 @@ fn wait_until_idle(engine: &Client) {
 #[test]
 fn six_kills_right_after_the_start_move_nothing_to_the_dead_letter_queue() {
     let data = TempDir::new().unwrap();
-    let arguments = ["--data-dir", data.path().to_str().unwrap()];
-    let mut payrelay = Payrelay::start(&arguments, None);
+    let mut payrelay = Payrelay::over(&data);
     let key = payrelay.admin_key();
     let sender = StandardWebhooks::new([7; 32]);
     let mut receiver = Receiver::start();
@@ -198,14 +193,11 @@ fn six_kills_right_after_the_start_move_nothing_to_the_dead_letter_queue() {
     assert_eq!(acknowledged.len(), 60);
     for _ in 0..6 {
         payrelay.kill();
-        payrelay = Payrelay::start(&arguments, None);
-        payrelay.admin_key();
-        payrelay.await_ready();
+        payrelay.restart(&data, &key);
         std::thread::sleep(Duration::from_millis(60));
     }
     receiver.wait_for(&acknowledged);
-    let [sqs, _] = payrelay.engines();
-    let engine = Client::new(sqs.strip_prefix("http://").unwrap(), "");
+    let engine = payrelay.sqs();
     wait_until_idle(&engine);
     assert_eq!(DEAD_LETTER_QUEUES.map(|queue| depth(&engine, queue)), [0; 3]);
     assert_eq!(waiting(&payrelay.client(&key)), 0);
@@ -216,11 +208,9 @@ fn six_kills_right_after_the_start_move_nothing_to_the_dead_letter_queue() {
 #[test]
 fn a_start_says_how_many_dead_letters_wait() {
     let data = TempDir::new().unwrap();
-    let arguments = ["--data-dir", data.path().to_str().unwrap()];
-    let mut payrelay = Payrelay::start(&arguments, None);
+    let mut payrelay = Payrelay::over(&data);
     let key = payrelay.admin_key();
-    let [sqs, _] = payrelay.engines();
-    let engine = Client::new(sqs.strip_prefix("http://").unwrap(), "");
+    let engine = payrelay.sqs();
     for queue in ["events-dlq", "deliveries-dlq", "deliveries-dlq"] {
         let url = format!("http://localhost/000000000000/{queue}");
         engine.action("AmazonSQS.SendMessage", &json!({ "QueueUrl": url, "MessageBody": "x" })).expect(200);
@@ -234,8 +224,6 @@ fn a_start_says_how_many_dead_letters_wait() {
         std::thread::sleep(Duration::from_millis(50));
     }
     payrelay.kill();
-    let mut payrelay = Payrelay::start(&arguments, None);
-    payrelay.admin_key();
-    payrelay.await_ready();
+    payrelay.restart(&data, &key);
     assert_eq!(payrelay.line(), "dead letters waiting: 3 (GET /v1/dead-letters)");
 }

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 #[test]
 fn dev_prints_its_key_and_address_and_ends_with_status_zero_on_sigint() {
     let data = TempDir::new().unwrap();
-    let mut payrelay = Payrelay::start(&["--data-dir", data.path().to_str().unwrap()], None);
+    let mut payrelay = Payrelay::over(&data);
     let key = payrelay.admin_key();
     assert!(key.starts_with("prk_admin_"), "{key}");
     let client = payrelay.client(&key);
@@ -33,7 +33,7 @@ fn dev_prints_its_key_and_address_and_ends_with_status_zero_on_sigint() {
     let ended = payrelay.end("-INT");
     assert_eq!(ended, Ended { code: Some(0), stdout: Vec::new(), stderr: String::new() });
     // The key is the data directory's: another start has it again.
-    let mut again = Payrelay::start(&["--data-dir", data.path().to_str().unwrap()], None);
+    let mut again = Payrelay::over(&data);
     assert_eq!(again.admin_key(), key);
     assert_eq!(again.end("-TERM").code, Some(0));
 }
@@ -87,7 +87,7 @@ fn the_demo_runs_to_its_end_and_serves_until_it_is_ended() {
 #[test]
 fn the_engines_say_where_they_are_so_that_queues_and_buses_can_be_made() {
     let data = TempDir::new().unwrap();
-    let mut payrelay = Payrelay::start(&["--data-dir", data.path().to_str().unwrap()], None);
+    let mut payrelay = Payrelay::over(&data);
     let key = payrelay.admin_key();
     let [sqs, eventbridge] = payrelay.engines();
     for (url, target, body) in [
@@ -130,8 +130,7 @@ fn what_was_acknowledged_survives_sigkill_and_is_delivered() {
     const ROUNDS: usize = 3;
     const WEBHOOKS: usize = 8;
     let data = TempDir::new().unwrap();
-    let arguments = ["--data-dir", data.path().to_str().unwrap()];
-    let mut payrelay = Payrelay::start(&arguments, None);
+    let mut payrelay = Payrelay::over(&data);
     let key = payrelay.admin_key();
     let sender = StandardWebhooks::new([7; 32]);
     let mut receiver = Receiver::start();
@@ -145,9 +144,7 @@ fn what_was_acknowledged_survives_sigkill_and_is_delivered() {
             acknowledged.insert(id);
         }
         payrelay.kill();
-        payrelay = Payrelay::start(&arguments, None);
-        assert_eq!(payrelay.admin_key(), key);
-        payrelay.await_ready();
+        payrelay.restart(&data, &key);
     }
 
     receiver.wait_for(&acknowledged);

@@ -6,6 +6,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::client::Client;
 
 /// For one line of output: all that a start or a step of the demo takes, on a machine that is busy.
@@ -32,6 +34,18 @@ pub(crate) struct Payrelay {
 }
 
 impl Payrelay {
+    /// Starts it over a data directory, with the key that is kept there.
+    pub(crate) fn over(data: &TempDir) -> Self {
+        Self::start(&["--data-dir", data.path().to_str().unwrap()], None)
+    }
+
+    /// Another start over the same data directory, of a process that was killed. It serves when this returns.
+    pub(crate) fn restart(&mut self, data: &TempDir, key: &str) {
+        *self = Self::over(data);
+        assert_eq!(self.admin_key(), key);
+        self.await_ready();
+    }
+
     /// Starts it on a free port.
     pub(crate) fn start(arguments: &[&str], admin_key: Option<&str>) -> Self {
         Self::spawn(&[&["--listen", "127.0.0.1:0"], arguments].concat(), admin_key)
@@ -84,8 +98,13 @@ impl Payrelay {
 
     pub(crate) fn client(&mut self, key: &str) -> Client {
         self.await_ready();
-        let url = self.url.as_deref().expect("it is ready");
-        Client::new(url.strip_prefix("http://").expect("the address is a URL"), key)
+        client(self.url.as_deref().expect("it is ready"), key)
+    }
+
+    /// A client of its SQS.
+    pub(crate) fn sqs(&mut self) -> Client {
+        let [sqs, _] = self.engines();
+        client(&sqs, "")
     }
 
     /// Sends a signal and waits for the end.
@@ -142,4 +161,8 @@ fn all(mut stderr: ChildStderr) -> JoinHandle<String> {
         stderr.read_to_string(&mut text).unwrap();
         text
     })
+}
+
+fn client(url: &str, key: &str) -> Client {
+    Client::new(url.strip_prefix("http://").expect("the address is a URL"), key)
 }
