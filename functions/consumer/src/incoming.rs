@@ -36,7 +36,7 @@ pub(crate) struct Incoming {
 #[derive(Debug, Clone)]
 pub(crate) struct Taken {
     pub(crate) by: Recorder,
-    /// What is not done now becomes a dead letter, so that waiting for others is no choice any more.
+    /// This is the last try: if the message is not done now, it becomes a dead letter. So it does not wait for others.
     pub(crate) is_last: bool,
 }
 

@@ -208,7 +208,7 @@ async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Resul
     Ok(committed.get(id).is_some_and(|committed| is_done(incoming, committed)))
 }
 
-/// What folding an event has given.
+/// The outbox entry of an event that was folded.
 struct Applied {
     entry: OutboxEntry,
     /// It was in the outbox already.

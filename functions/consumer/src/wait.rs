@@ -30,7 +30,7 @@ const PAUSES_MS: [u64; 6] = [0, 50, 100, 200, 400, 800];
 pub(crate) struct Waiting {
     message: usize,
     event: EventId,
-    /// What it waits for is the provider's answer about the event.
+    /// It waits until the provider's answer about the event is recorded, not only the event.
     for_answer: bool,
 }
 

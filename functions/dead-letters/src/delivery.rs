@@ -2,7 +2,7 @@
 //!
 //! **Guarantee:** as long as a letter stands for an attempt, nothing else does: the delivery says which letter it is, and is taken
 //! out of the due-index, or the sweeper would queue the same attempt again and again, each time for another dead letter.
-//! What was attempted since, is over or waits for something else is left alone.
+//! A delivery stays as it is if it was attempted since, if it is over, or if it waits for something else.
 
 use crate::Deps;
 use domain::{DeadLetter, Delivery, DeliveryStatus};

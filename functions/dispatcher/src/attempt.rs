@@ -152,7 +152,7 @@ async fn attempt(
         // The retry that was waiting is still waiting.
         Recorded::Settled(_) if manual && made.verdict != Verdict::Stop => Ok(()),
         Recorded::Settled(delivery) => follow_up(deps, &delivery, message, lane).await,
-        // Whoever settled it sees to what follows.
+        // The attempt that settled the delivery queues the next one.
         Recorded::Beside => Ok(()),
     }
 }

@@ -39,7 +39,7 @@ const DEFAULT_LIMIT: usize = 20;
 const WAIT_SECONDS: RangeInclusive<usize> = 0..=20;
 /// A look into an empty mailbox costs half a read unit.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Events of 512 KiB are read and unpacked side by side, in 256 MB.
+/// So many events are read and unpacked side by side, in 256 MB; one may have 4,560 KiB (`queue::MAX_BODY_BYTES`).
 const READ_AT_ONCE: usize = 10;
 /// A poll looks at this many entries, so that it ends. Only what can't be handed out yet makes it see more than its limit.
 const MAX_LOOKED_AT: usize = 1000;

@@ -54,7 +54,7 @@ pub const CALLS_PER_MINUTE: u32 = 300;
 pub(crate) const FRESH_AFTER: SignedDuration = SignedDuration::from_secs(1);
 /// How long an answer is kept for the questions that it came later than.
 const ANSWER_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
-/// Of up to [`MAX_ANSWER_BYTES`] each.
+/// How many answers are kept. Each has up to [`MAX_ANSWER_BYTES`].
 const MAX_ANSWERS: usize = 32;
 
 /// For one call. Five of them, one after the other, stay within the function's timeout of 60 s.
@@ -77,7 +77,7 @@ pub struct Deps {
     pub answers: Answers,
 }
 
-/// What was answered lately: when it was asked, by source and address.
+/// The latest answers, by source and address, each with the time at which its call began.
 pub type Answers = Cache<(SourceId, String), (Timestamp, ApiResponse)>;
 
 /// See [`Answers`].

@@ -168,7 +168,7 @@ async fn must_wait(deps: &Deps, question: &Question) -> bool {
         return false;
     }
     let Some(payment) = &question.notification.provider_payment_id else { return true };
-    // What can't be looked up is not known.
+    // A payment that can't be looked up counts as unknown.
     let payment = PaymentId::derive(question.source(), payment);
     !matches!(Box::pin(deps.store.payment(&payment)).await, Ok(Some(_)))
 }
@@ -189,7 +189,7 @@ async fn call(deps: &Deps, question: &Question, account: &Account) -> Result<(An
 
 /// The answer of a call that began after this question's webhook had come: it tells what that was about as well.
 fn fresh_answer(deps: &Deps, question: &Question, call: &ApiCall) -> Option<ApiResponse> {
-    // Who asks again does so because of what was answered.
+    // A later attempt asks again because the last answer was of no use: it needs a new one.
     let key = answer_key(question, call).filter(|_| question.message.attempt == 1)?;
     let (asked_at, answer) = deps.answers.get(&key)?;
     let age = asked_at.duration_since(question.message.webhook.received_at);

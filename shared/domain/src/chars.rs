@@ -11,8 +11,8 @@ pub fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// JSON with each other character as its `\uXXXX` escape: another spelling of the same value, for JSON has them in
-/// strings alone.
+/// Writes each character that is no XML character as its `\uXXXX` escape. JSON has such characters only in strings, where the
+/// escape spells the same value.
 #[must_use]
 pub fn escape_json(json: String) -> String {
     if json.chars().all(is_xml_char) {
