@@ -134,7 +134,7 @@ async fn attempt(
     let delivery = record(deps, message, delivery, revision, &made).await?;
     breaker::note(deps, &message.endpoint, &made.verdict).await;
     // The retry that was waiting is still waiting.
-    if manual && made.verdict != Verdict::Stop {
+    if manual && !matches!(made.verdict, Verdict::Stop { .. }) {
         return Ok(());
     }
     follow_up(deps, &delivery, message, lane).await
@@ -261,8 +261,8 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
         Verdict::Succeeded => (DeliveryStatus::Succeeded, None),
         _ if delivery.status == DeliveryStatus::Succeeded => (DeliveryStatus::Succeeded, None),
         Verdict::Disable => (DeliveryStatus::Canceled, None),
-        // Also when it was asked for by hand: it is the endpoint that says so.
-        Verdict::Stop => (DeliveryStatus::Exhausted, None),
+        // Also when it was asked for by hand: nothing that comes later can end otherwise.
+        Verdict::Stop { .. } => (DeliveryStatus::Exhausted, None),
         Verdict::Retry { .. } if made.manual => (delivery.status, delivery.next_attempt_at),
         Verdict::Retry { retry_after_seconds, .. } => {
             let scheduled = delivery.attempts.iter().filter(|attempt| !attempt.manual).count();

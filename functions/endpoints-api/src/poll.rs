@@ -139,14 +139,20 @@ impl Deps {
         let stored = self.store.current_deliveries(ids).await?;
         let mut waiting: HashMap<DeliveryId, StoredDelivery> = stored
             .into_iter()
-            .filter_map(readable)
-            .filter(|stored| stored.placed.is_some())
-            .map(|stored| (stored.delivery.id.clone(), stored))
+            // One that can't be read keeps no other from being fetched; it stays where it is.
+            .filter_map(|(id, stored)| Some((id, stored.ok()?)))
+            .filter(|(_, stored)| stored.placed.is_some())
             .collect();
         let events = self.store.events_by_id(waiting.values().map(|stored| &stored.delivery.event)).await?;
         let mut ready = Vec::with_capacity(waiting.len());
         for stored in ids.iter().filter_map(|id| waiting.remove(id)) {
-            match self.body(&stored, events.get(&stored.delivery.event), target) {
+            let record = match events.get(&stored.delivery.event) {
+                Some(Ok(record)) => Some(record),
+                // Likewise.
+                Some(Err(_)) => continue,
+                None => None,
+            };
+            match self.body(&stored, record, target) {
                 Made::Ready(body) => ready.push((self.sign(&stored, body, target)?, stored.revision)),
                 Made::NotYet => {}
                 Made::Never => self.cancel(stored).await?,
@@ -202,14 +208,6 @@ fn replay(stored: &StoredDelivery) -> Option<&ReplayId> {
         Some(Asked::For(replay)) => Some(replay),
         Some(Asked::ByHand) | None => stored.delivery.attempts.first()?.replay.as_ref(),
     }
-}
-
-/// One that can't be read keeps no other from being fetched; it stays where it is.
-fn readable(stored: Result<StoredDelivery, StoreError>) -> Option<StoredDelivery> {
-    let told = |error: &StoreError| {
-        tracing::error!(error = error as &dyn std::error::Error, "a delivery in a mailbox can't be read");
-    };
-    stored.inspect_err(told).ok()
 }
 
 /// What can be handed out of an event.

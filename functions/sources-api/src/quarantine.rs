@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{QuarantineId, SourceId, serde_time};
-use http::{Checks, Json, List, Listing, Params, Path, Positioned, Problem, walk};
+use http::{Checks, Json, Listing, Paged, Params, Path, Problem, walk};
 use intake::{Again, AgainError, LoadError, LoadedSource};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Page, PageRequest, Quarantined, SealedRequest};
+use store::{Page, PageRequest, Positioned, Quarantined, Read, SealedRequest};
 
 /// Of one bulk verification. Each request costs a call of KMS, of SQS and of the table.
 const MAX_VERIFIED: usize = 100;
@@ -104,10 +104,7 @@ impl Filter {
 }
 
 /// Newest first, by the time at which they were received.
-pub(crate) async fn list(
-    State(deps): State<Deps>,
-    mut params: Params,
-) -> Result<List<QuarantinedView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let source: Option<SourceId> = params.parsed("source");
     let filter = Filter { provider: params.text("provider"), now: deps.clock.now() };
     let paging = params.page(&deps.cursors);
@@ -121,8 +118,7 @@ pub(crate) async fn list(
         }
         None => walk(&paging.request, filtered, |request| deps.quarantine_by_time(request), keep).await?,
     };
-    let items = page.items.iter().map(QuarantinedView::from).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    Ok(paging.list(page.map(|entry| QuarantinedView::from(&entry))))
 }
 
 pub(crate) async fn get(
@@ -212,24 +208,19 @@ impl Deps {
         &self,
         source: &SourceId,
         request: PageRequest,
-    ) -> Result<Page<Positioned<Quarantined>>, Problem> {
-        let page = self.store.quarantine_of(source, &request).await?;
-        let items = page.items.into_iter().map(|SealedRequest { entry, .. }| {
-            let position = entry.id.to_string();
-            Positioned { item: entry, position }
-        });
-        Ok(Page { items: items.collect(), next: page.next })
+    ) -> Result<Page<Positioned<Read<Quarantined>>>, Problem> {
+        Ok(self.store.quarantine_of(source, &request).await?.map(|request| request.entry))
     }
 
     async fn quarantine_by_time(
         &self,
         request: PageRequest,
-    ) -> Result<Page<Positioned<Quarantined>>, Problem> {
+    ) -> Result<Page<Positioned<Read<Quarantined>>>, Problem> {
         let page = self.store.list_quarantine(&request).await?;
         let mut found = self.store.quarantined_by_id(page.items.iter().map(|listed| &listed.id)).await?;
         let items = page.items.into_iter().filter_map(|listed| {
-            let SealedRequest { entry, .. } = found.remove(&listed.id)?;
-            Some(Positioned { item: entry, position: listed.position })
+            let item = found.remove(&listed.id)?.map(|request| request.entry);
+            Some(Positioned { item, position: listed.position })
         });
         Ok(Page { items: items.collect(), next: page.next })
     }
@@ -239,7 +230,7 @@ impl Deps {
     async fn verify_page(
         &self,
         source: &Arc<LoadedSource>,
-        page: Page<SealedRequest>,
+        page: Page<Positioned<Read<SealedRequest>>>,
     ) -> Result<Verifications, Problem> {
         let started_at = self.clock.now();
         let mut answer = Verifications {
@@ -250,8 +241,9 @@ impl Deps {
             next_cursor: page.next,
         };
         let mut requests = page.items.into_iter().peekable();
-        while let Some(request) = requests.next() {
-            if request.entry.expires_at() > started_at {
+        while let Some(Positioned { item: request, position }) = requests.next() {
+            // One that can't be read is passed by: it is in the list.
+            if let Some(request) = request.ok().filter(|request| request.entry.expires_at() > started_at) {
                 match self.intake.verify_again(source, &request).await.map_err(again_problem)? {
                     Again::Accepted => answer.accepted += 1,
                     Again::Rejected(reason) => {
@@ -261,7 +253,7 @@ impl Deps {
                 }
             }
             if requests.peek().is_some() && self.clock.now().duration_since(started_at) >= TIME_FOR_ALL {
-                answer.next_cursor = Some(request.entry.id.to_string());
+                answer.next_cursor = Some(position);
                 break;
             }
         }

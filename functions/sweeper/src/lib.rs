@@ -20,7 +20,6 @@ use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
 use replay::{Step, StepError};
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
-use std::error::Error;
 use std::time::Duration;
 use store::{Asked, DUE_SHARDS, Due, Store, StoreError, StoredDelivery};
 
@@ -173,14 +172,11 @@ async fn queue_due(deps: &Deps, due: Vec<Due>) -> Result<usize, SweepError> {
         return Ok(0);
     }
     let stored = deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await?;
-    let unreadable = |error: &StoreError| {
-        tracing::error!(error = error as &dyn Error, "a due delivery can't be read: it comes up again");
-    };
+    // One that can't be read comes up again.
     let waiting: HashMap<&DeliveryId, &StoredDelivery> = stored
         .iter()
-        .filter_map(|stored| stored.as_ref().inspect_err(|error| unreadable(error)).ok())
-        .filter(|stored| is_waiting(stored))
-        .map(|stored| (&stored.delivery.id, stored))
+        .filter_map(|(id, stored)| Some((id, stored.as_ref().ok()?)))
+        .filter(|(_, stored)| is_waiting(stored))
         .collect();
     let messages: Vec<Outgoing> =
         due.iter().filter_map(|due| waiting.get(&due.delivery)).map(|d| next(d)).collect();

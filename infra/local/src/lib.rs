@@ -16,4 +16,4 @@ mod stack;
 
 pub use engines::Storage;
 pub use mapping::{Letter, Mapping};
-pub use stack::{Options, Running, Stack, loopback_egress};
+pub use stack::{Options, Running, Stack, TABLE, loopback_egress};

@@ -4,11 +4,11 @@
 use crate::item::{
     Condition, DATA, Item, blob, get_blob, get_text, get_text_set, key, number, text, text_set,
 };
-use crate::keys::{self, Keyed, TimeIndex, time_sort_key};
-use crate::listing::{Page, PageRequest};
-use crate::{Store, StoreError, codec};
+use crate::keys::{self, Keyed, TimeIndex, time_sort_key, timeline_key, timeline_sort_key};
+use crate::unreadable::{read_all, read_one};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use domain::{DeliveryId, EndpointId, Event, EventId, PaymentId};
+use domain::{EndpointId, Event, EventId};
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -86,7 +86,7 @@ impl Store {
     /// notification's facts are not kept.
     ///
     /// `opens_payment`: the event is the first of its payment, whose own entry in the listing by time stands
-    /// for both, which saves a write.
+    /// for both, and whose item names it for the payment's timeline. That saves two writes.
     pub async fn commit_event(
         &self,
         event: &Event,
@@ -171,77 +171,25 @@ impl Store {
         if !opens_payment {
             item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Events.key_for(&event.id)));
             item.insert(keys::GSI1SK.to_owned(), text(time_sort_key(event.received_at, &event.id)));
+            if let Some(payment) = &event.payment {
+                item.insert(keys::GSI2PK.to_owned(), text(timeline_key(payment)));
+                item.insert(keys::GSI2SK.to_owned(), text(timeline_sort_key(event)));
+            }
         }
         Ok(item)
     }
 
     /// AP12: an event by its id.
     pub async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(&item))).transpose()
     }
 
     /// AP12 for many; unknown ones are left out.
     pub async fn events_by_id(
         &self,
         ids: impl IntoIterator<Item = &EventId>,
-    ) -> Result<HashMap<EventId, EventRecord>, StoreError> {
-        let items = self.batch_get(ids, false).await?;
-        items.iter().map(read).map(|record| record.map(|record| (record.event.id.clone(), record))).collect()
-    }
-
-    /// AP13: the events of a payment, by id. One item collection, so one Query.
-    pub async fn payment_events(
-        &self,
-        payment: &PaymentId,
-        page: &PageRequest,
-    ) -> Result<Page<EventRecord>, StoreError> {
-        let answer = self.query_prefix(payment.pk(), EventId::PREFIX, page).await?;
-        let next = answer.next;
-        let records = answer.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        // Another payment's events may share the collection.
-        let items =
-            records.into_iter().filter(|record| record.event.payment.as_ref() == Some(payment)).collect();
-        Ok(Page { items, next })
-    }
-
-    /// AP13, all pages.
-    pub async fn all_payment_events(&self, payment: &PaymentId) -> Result<Vec<EventRecord>, StoreError> {
-        let mut all = Vec::new();
-        let mut request = PageRequest { after: None, limit: 1000 };
-        loop {
-            let page = self.payment_events(payment, &request).await?;
-            all.extend(page.items);
-            match page.next {
-                Some(next) => request.after = Some(next),
-                None => return Ok(all),
-            }
-        }
-    }
-
-    /// The event and the endpoint of a delivery, known by its id alone. One that was never attempted has no item;
-    /// it is found among the events of its collection by the endpoints that these were matched to.
-    pub async fn event_of_delivery(
-        &self,
-        delivery: &DeliveryId,
-    ) -> Result<Option<(Event, EndpointId)>, StoreError> {
-        let mut request = PageRequest { after: None, limit: 1000 };
-        loop {
-            let page = self.query_prefix(delivery.pk(), EventId::PREFIX, &request).await?;
-            for item in &page.items {
-                let event = read(item)?.event;
-                let matched = event
-                    .endpoints
-                    .iter()
-                    .find(|endpoint| DeliveryId::derive(&event.id, endpoint) == *delivery);
-                if let Some(endpoint) = matched.cloned() {
-                    return Ok(Some((event, endpoint)));
-                }
-            }
-            match page.next {
-                Some(next) => request.after = Some(next),
-                None => return Ok(None),
-            }
-        }
+    ) -> Result<HashMap<EventId, Read<EventRecord>>, StoreError> {
+        read_all(&self.batch_get(ids, false).await?, read)
     }
 }
 

@@ -22,6 +22,8 @@ mod quarantine;
 mod query;
 mod replays;
 mod table;
+mod timeline;
+mod unreadable;
 
 pub use activity::Activity;
 pub use config::{Config, Versioned};
@@ -30,7 +32,7 @@ pub use error::StoreError;
 pub use events::{Committed, EventRecord, RawEvent, is_storable};
 pub use keys::{DUE_SHARDS, Retention};
 pub use limits::Lease;
-pub use listing::{Listed, Page, PageRequest};
+pub use listing::{Listed, Order, Page, PageRequest, Positioned};
 pub use mailbox::{Asked, Placed};
 pub use meter::Meter;
 pub use payments::StoredPayment;
@@ -39,6 +41,7 @@ pub use quarantine::{
     Quarantined, SealedRequest,
 };
 pub use replays::Walk;
+pub use unreadable::{Read, Unreadable};
 
 use std::sync::Arc;
 

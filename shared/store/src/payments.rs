@@ -4,9 +4,10 @@ use crate::item::{
     Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
 };
 use crate::keys::{self, Keyed, TimeIndex, merchant_reference_key, time_sort_key};
-use crate::listing::{Page, PageRequest};
+use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{read_all, read_one};
+use crate::{Read, Store, StoreError, codec};
 use domain::{Payment, PaymentId};
 use std::collections::HashMap;
 
@@ -22,7 +23,7 @@ pub struct StoredPayment {
 impl Store {
     /// AP6: a payment by its id.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<StoredPayment>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(&item))).transpose()
     }
 
     /// AP7: many payments by their ids; unknown ones are left out.
@@ -33,13 +34,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &PaymentId>,
         consistent: bool,
-    ) -> Result<HashMap<PaymentId, StoredPayment>, StoreError> {
-        let items = self.batch_get(ids, consistent).await?;
-        items
-            .iter()
-            .map(read)
-            .map(|stored| stored.map(|stored| (stored.payment.id.clone(), stored)))
-            .collect()
+    ) -> Result<HashMap<PaymentId, Read<StoredPayment>>, StoreError> {
+        read_all(&self.batch_get(ids, consistent).await?, read)
     }
 
     /// AP8: writes a payment that was read at `revision`.
@@ -61,28 +57,21 @@ impl Store {
         self.put(item, Condition::revision(revision)).await
     }
 
-    /// AP9: payments by the merchant's own reference, newest first.
+    /// AP9: payments by the merchant's own reference, newest first. A reference longer than its key may share the entry with
+    /// another, so the caller looks at the reference of what it reads (AP7).
     pub async fn payments_by_merchant_reference(
         &self,
         reference: &str,
         page: &PageRequest,
-    ) -> Result<Page<Payment>, StoreError> {
+    ) -> Result<Page<Listed<PaymentId>>, StoreError> {
         let before = page.after.as_deref();
         let partition = merchant_reference_key(reference);
-        let entries = self.query(Index::Gsi2, &partition, Range::Descending { before }, page.limit).await?;
-        let ids: Vec<PaymentId> =
-            entries.items.iter().filter_map(|entry| get_text(entry, keys::SK)?.parse().ok()).collect();
-        let mut found = self.payments(&ids, false).await?;
-        // A reference longer than its key may share the entry with another.
-        let items = ids
-            .iter()
-            .filter_map(|id| found.remove(id))
-            .map(|stored| stored.payment)
-            .filter(|payment| {
-                payment.ledger.merchant_reference.as_ref().is_some_and(|register| register.value == reference)
-            })
-            .collect();
-        Ok(Page { items, next: entries.next })
+        let found = self.query(Index::Gsi2, &partition, Range::Descending { before }, page.limit).await?;
+        let items = found.items.iter().filter_map(|entry| {
+            let id = get_text(entry, keys::SK)?.parse().ok()?;
+            Some(Listed { id, position: get_text(entry, keys::GSI2SK)?.to_owned() })
+        });
+        Ok(Page { items: items.collect(), next: found.next })
     }
 }
 

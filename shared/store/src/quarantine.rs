@@ -9,9 +9,10 @@ use crate::item::{
     Condition, DATA, Item, blob, decode_item, get_blob_named, get_number, get_text, key, number, text,
 };
 use crate::keys::{self, Keyed, TimeIndex, quarantine_quota_keys, quarantine_sort_key};
-use crate::listing::{Listed, Page, PageRequest};
+use crate::listing::{Listed, Page, PageRequest, Positioned};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{read_all, read_each, read_one, read_page};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
 use domain::{Filling, FillingStep, QuarantineId, SourceId, serde_time};
 use jiff::civil::Date;
@@ -33,7 +34,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The counter of a day outlives it, whatever the time zone of whoever looks.
 const QUOTA_KEPT: SignedDuration = SignedDuration::from_hours(2 * 24);
 
-const KIND: &str = "request in quarantine";
+const KIND: &str = "quarantined_request";
 /// The sealed request.
 const SEALED: &str = "s";
 /// The counter's requests and bytes.
@@ -136,7 +137,8 @@ impl Store {
         self.try_update(update).await
     }
 
-    /// AP49: what was kept of these sources on the days (UTC) of these times; days on which nothing was are left out.
+    /// AP49: what was kept of these sources on the days (UTC) of these times; days on which nothing was, and those whose count
+    /// can't be read, are left out.
     pub async fn quarantine_days(
         &self,
         sources: impl IntoIterator<Item = &SourceId> + Clone,
@@ -150,11 +152,12 @@ impl Store {
             .iter()
             .filter_map(|item| Some(((get_text(item, keys::PK)?, get_text(item, keys::SK)?), item)))
             .collect();
-        let found = wanted.iter().filter_map(|(source, day, quota)| {
-            let item = by_key.get(&(quota.pk(), quota.sk()))?;
-            Some(read_day((*source).clone(), *day, item))
-        });
-        found.collect()
+        let mut found = Vec::with_capacity(by_key.len());
+        for (source, day, quota) in &wanted {
+            let Some(item) = by_key.get(&(quota.pk(), quota.sk())) else { continue };
+            found.extend(read_each(source.as_str(), read_day((*source).clone(), *day, item))?);
+        }
+        Ok(found)
     }
 
     /// AP50: notes that clients were told of a step that a source's day has reached.
@@ -194,16 +197,15 @@ impl Store {
 
     /// AP22: a request in quarantine by its id.
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(&item))).transpose()
     }
 
     /// AP22 for many; unknown ones are left out.
     pub async fn quarantined_by_id(
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
-    ) -> Result<HashMap<QuarantineId, SealedRequest>, StoreError> {
-        let items = self.batch_get(ids, false).await?;
-        items.iter().map(read).map(|read| read.map(|request| (request.entry.id.clone(), request))).collect()
+    ) -> Result<HashMap<QuarantineId, Read<SealedRequest>>, StoreError> {
+        read_all(&self.batch_get(ids, false).await?, read)
     }
 
     /// AP23: what a source has in quarantine, newest first.
@@ -211,12 +213,11 @@ impl Store {
         &self,
         source: &SourceId,
         page: &PageRequest,
-    ) -> Result<Page<SealedRequest>, StoreError> {
+    ) -> Result<Page<Positioned<Read<SealedRequest>>>, StoreError> {
         let before = page.after.as_deref();
         let partition = QuarantineId::partition_of(source);
         let found = self.query(Index::Table, &partition, Range::Descending { before }, page.limit).await?;
-        let items = found.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page { items, next: found.next })
+        read_page(found, read)
     }
 
     /// AP24: what is in quarantine, newest first.

@@ -1,7 +1,7 @@
 //! The one kind of Query that is made: a range of one partition, of the table or of an index, a page at a time.
 
-use crate::item::{Item, get_text, key, text};
-use crate::listing::{Page, PageRequest};
+use crate::item::{Item, get_text, text};
+use crate::listing::Page;
 use crate::{Store, StoreError, keys};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
@@ -21,8 +21,6 @@ pub(crate) enum Range<'a> {
     UpTo { last: &'a str, after: Option<&'a Item> },
     /// From the first of these sort keys up to and including the second, which must not be less.
     Between(&'a str, &'a str),
-    /// From the least sort key with this beginning up; only of the table. Above `after` where it is given.
-    Prefix { prefix: &'a str, after: Option<&'a str> },
 }
 
 /// Above every sort key: they are ASCII letters, digits and `#`.
@@ -50,9 +48,6 @@ impl Store {
                 last = Some(text(to));
                 ("#p = :p AND #s BETWEEN :s AND :t", from, None)
             }
-            Range::Prefix { prefix, after } => {
-                ("#p = :p AND begins_with(#s, :s)", prefix, after.map(|after| key(partition, after)))
-            }
         };
         let mut request = self
             .client
@@ -76,16 +71,5 @@ impl Store {
         self.meter.read(answer.consumed_capacity());
         let next = answer.last_evaluated_key().and_then(|last| get_text(last, sort_name)).map(str::to_owned);
         Ok(Page { items: answer.items.unwrap_or_default(), next })
-    }
-
-    /// The items of one collection whose sort key begins with `prefix`, in order.
-    pub(crate) async fn query_prefix(
-        &self,
-        pk: &str,
-        prefix: &str,
-        page: &PageRequest,
-    ) -> Result<Page<Item>, StoreError> {
-        let range = Range::Prefix { prefix, after: page.after.as_deref() };
-        self.query(Index::Table, pk, range, page.limit).await
     }
 }

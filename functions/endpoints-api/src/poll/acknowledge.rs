@@ -1,6 +1,6 @@
 //! What a cursor of a poll names, and taking a client's word for it.
 
-use super::{readable, replay};
+use super::replay;
 use crate::Deps;
 use domain::{Attempt, AttemptOutcome, DeliveryId, DeliveryStatus};
 use futures::future::try_join_all;
@@ -47,7 +47,8 @@ impl Deps {
                     .iter()
                     .any(|(id, revision)| *id == stored.delivery.id && *revision == stored.revision)
         };
-        let named: Vec<StoredDelivery> = stored.into_iter().filter_map(readable).filter(is_named).collect();
+        let named: Vec<StoredDelivery> =
+            stored.into_values().filter_map(Result::ok).filter(is_named).collect();
         let now = self.clock.now();
         for some in named.chunks(WRITE_AT_ONCE) {
             try_join_all(some.iter().map(|stored| self.record(stored, now))).await?;

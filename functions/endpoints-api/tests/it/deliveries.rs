@@ -61,7 +61,7 @@ async fn a_retry_by_hand_makes_one_more_attempt() {
     api.post(&retry, &json!({})).await.expect_problem(409, "conflict");
     api.delete(&endpoint).await.expect(204);
     api.post(&retry, &json!({})).await.expect_problem(409, "conflict");
-    let unknown = format!("/v1/deliveries/dlv_{}/retry", "0".repeat(40));
+    let unknown = format!("/v1/deliveries/dlv_{}/retry", "0".repeat(56));
     api.post(&unknown, &json!({})).await.expect_problem(404, "not_found");
 }
 

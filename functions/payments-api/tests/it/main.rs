@@ -5,3 +5,4 @@ mod events;
 mod openapi;
 mod outage;
 mod payments;
+mod unreadable;
