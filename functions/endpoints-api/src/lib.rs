@@ -16,7 +16,7 @@ use axum::Router;
 use destinations::{InvalidSettings, Sender};
 use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
-use platform::{Aws, Clock, Entropy, Settings, Vault};
+use platform::{AdminKeyHash, Aws, Clock, Entropy, Settings, Vault};
 use queue::Queue;
 use relay::{Client, EgressPolicy, Limits};
 use store::Store;
@@ -42,12 +42,12 @@ impl Deps {
         deliveries: Queue,
         vault: Vault,
         sender: Sender,
-        admin_key_hash: &str,
+        admin_key_hash: AdminKeyHash,
         clock: Clock,
         entropy: Entropy,
     ) -> Self {
+        let cursors = Cursors::new(admin_key_hash.as_str());
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
-        let cursors = Cursors::new(admin_key_hash);
         Self { store, deliveries, vault, sender, cursors, auth, clock, entropy }
     }
 
@@ -68,7 +68,7 @@ impl Deps {
             Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
             vault,
             Sender::new(client, &aws, &own_queues, clock.clone())?,
-            &settings.required("PAYRELAY_ADMIN_KEY_HASH"),
+            AdminKeyHash::from_settings(settings),
             clock,
             entropy,
         ))

@@ -10,7 +10,7 @@ mod timeline;
 use axum::Router;
 use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
-use platform::{Aws, Clock, Entropy, Settings};
+use platform::{AdminKeyHash, Aws, Clock, Entropy, Settings};
 use store::Store;
 
 /// What the function needs of the world.
@@ -24,17 +24,18 @@ pub struct Deps {
 
 impl Deps {
     /// `admin_key_hash` is the SHA-256 of the admin key in lower-case hex.
-    pub fn new(store: Store, admin_key_hash: &str, clock: Clock, entropy: Entropy) -> Self {
+    pub fn new(store: Store, admin_key_hash: AdminKeyHash, clock: Clock, entropy: Entropy) -> Self {
+        let cursors = Cursors::new(admin_key_hash.as_str());
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock);
-        Self { store, cursors: Cursors::new(admin_key_hash), auth, entropy }
+        Self { store, cursors, auth, entropy }
     }
 
     /// From the environment of a Lambda function. What is missing is noted in `settings`.
     pub fn from_settings(settings: &mut Settings) -> Self {
         let aws = Aws::from_settings(settings);
         let store = Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE"));
-        let admin_key_hash = settings.required("PAYRELAY_ADMIN_KEY_HASH");
-        Self::new(store, &admin_key_hash, Clock::system(), Entropy::system())
+        let admin_key_hash = AdminKeyHash::from_settings(settings);
+        Self::new(store, admin_key_hash, Clock::system(), Entropy::system())
     }
 }
 

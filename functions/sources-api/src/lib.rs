@@ -17,7 +17,7 @@ use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
-use platform::{Aws, Clock, Entropy, Metrics, Settings, Vault};
+use platform::{AdminKeyHash, Aws, Clock, Entropy, Metrics, Settings, Vault};
 use queue::Queue;
 use relay::{Client, EgressPolicy};
 use std::sync::Arc;
@@ -45,13 +45,14 @@ impl Deps {
         vault: Vault,
         intake: Intake,
         public_url: &str,
-        admin_key_hash: &str,
+        admin_key_hash: AdminKeyHash,
         clock: Clock,
         entropy: Entropy,
     ) -> Self {
+        let cursors = Cursors::new(admin_key_hash.as_str());
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let (intake, cursors) = (Arc::new(intake), Cursors::new(admin_key_hash));
+        let intake = Arc::new(intake);
         Self { store, vault, intake, public_url, cursors, auth, clock, entropy }
     }
 
@@ -76,7 +77,7 @@ impl Deps {
             vault,
             Intake::new(parts, SignedDuration::ZERO),
             &settings.required("PAYRELAY_PUBLIC_URL"),
-            &settings.required("PAYRELAY_ADMIN_KEY_HASH"),
+            AdminKeyHash::from_settings(settings),
             clock,
             entropy,
         )

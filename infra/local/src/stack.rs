@@ -6,14 +6,14 @@ use crate::gateway::{self, Functions};
 use crate::mapping::Mapping;
 use anyhow::Result;
 use axum::{Extension, Router};
-use data_encoding::HEXLOWER;
 use destinations::Sender;
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
-use platform::{Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault};
+use platform::{
+    AdminKeyHash, Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault,
+};
 use queue::{MAX_RECEIVE_COUNT, Queue};
 use relay::{Client, Detours, EgressPolicy, Limits};
-use sha2::{Digest, Sha256};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +137,7 @@ impl Stack {
             config_max_age,
             http_client,
         } = options;
+        let admin_key_hash = AdminKeyHash::of(&admin_key)?;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
         // Nobody can hold a message yet: who did was killed with the process before.
@@ -194,7 +195,6 @@ impl Stack {
         };
         let sweeper =
             sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };
-        let admin_key_hash = HEXLOWER.encode(&Sha256::digest(admin_key.expose().as_bytes()));
         let counters = Counters::new(Metrics::in_memory(clock.clone()));
         // One for each function that has one on AWS.
         let intake = |source_max_age| {
@@ -218,7 +218,7 @@ impl Stack {
             }),
             payments_api: payments_api::service(payments_api::Deps::new(
                 store.clone(),
-                &admin_key_hash,
+                admin_key_hash.clone(),
                 clock.clone(),
                 entropy.clone(),
             )),
@@ -227,7 +227,7 @@ impl Stack {
                 deliveries,
                 vault.clone(),
                 sender,
-                &admin_key_hash,
+                admin_key_hash.clone(),
                 clock.clone(),
                 entropy.clone(),
             )),
@@ -236,7 +236,7 @@ impl Stack {
                 vault.clone(),
                 verified_again,
                 &public_url,
-                &admin_key_hash,
+                admin_key_hash,
                 clock.clone(),
                 entropy,
             )),

@@ -41,7 +41,7 @@ impl Dev {
             (None, true) => Storage::Memory,
             (None, false) => Storage::Directory(PathBuf::from(DATA_DIR)),
         };
-        let given = self.admin_key.filter(|key| !key.is_empty()).map(SecretText::new);
+        let given = self.admin_key.map(SecretText::new);
         let admin_key = match &given {
             Some(key) => key.clone(),
             None => storage.admin_key(&Entropy::system())?,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tower::ServiceExt;
 
-const ADMIN_KEY: &str = "prk_admin_for_the_bench_only";
+const ADMIN_KEY: &str = "prk_admin_for_the_benches_alone_only";
 
 /// A stack in memory, in real time, that delivers to this machine.
 pub fn options() -> Options {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tower::ServiceExt;
 
-pub const ADMIN_KEY: &str = "prk_admin_for_the_journeys_only";
+pub const ADMIN_KEY: &str = "prk_admin_for_the_journeys_alone_only";
 /// Where providers call, for those that sign the address.
 pub const HOST: &str = "payrelay.test";
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;

@@ -12,7 +12,7 @@ use destinations::Sender;
 use intake::{Counters, Intake};
 use jiff::{SignedDuration, Timestamp};
 use local::{Options, Stack};
-use platform::{Aws, AwsEndpoints, Clock, Entropy, Metrics, SecretText, Vault};
+use platform::{AdminKeyHash, Aws, AwsEndpoints, Clock, Entropy, Metrics, SecretText, Vault};
 use queue::Queue;
 use relay::{Client, EgressPolicy, SigningSecret};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use store::Store;
 use tower::ServiceExt;
 
-pub const ADMIN_KEY: &str = "the-admin-key-of-the-tests";
+pub const ADMIN_KEY: &str = "prk_admin_for_the_tests_of_the_rest_api_only";
 
 /// What the three REST functions answer, each operation with its scope.
 pub fn operations() -> Vec<http::Operation> {
@@ -30,10 +30,15 @@ pub fn operations() -> Vec<http::Operation> {
     let (clock, entropy) = (Clock::system(), Entropy::system());
     let store = Store::new(aws.dynamodb(), "table");
     let queue = Queue::new(aws.sqs(), "queue");
+    let hash = AdminKeyHash::of(&SecretText::new(ADMIN_KEY)).expect("long enough");
     let key = Vault::new_key_file(&entropy);
     let vault = Vault::key_file(key.expose(), entropy.clone()).expect("a new key file is valid");
-    let mut operations =
-        payments_api::operations(&payments_api::Deps::new(store.clone(), "", clock.clone(), entropy.clone()));
+    let mut operations = payments_api::operations(&payments_api::Deps::new(
+        store.clone(),
+        hash.clone(),
+        clock.clone(),
+        entropy.clone(),
+    ));
     let client = Client::new(EgressPolicy::strict(), relay::Limits::default());
     let sender = Sender::new(client, &aws, "", clock.clone()).expect("no queue is named");
     operations.extend(endpoints_api::operations(&endpoints_api::Deps::new(
@@ -41,7 +46,7 @@ pub fn operations() -> Vec<http::Operation> {
         queue.clone(),
         vault.clone(),
         sender,
-        "",
+        hash.clone(),
         clock.clone(),
         entropy.clone(),
     )));
@@ -55,7 +60,7 @@ pub fn operations() -> Vec<http::Operation> {
         entropy: entropy.clone(),
     };
     let intake = Intake::new(parts, SignedDuration::ZERO);
-    let sources_api = sources_api::Deps::new(store, vault, intake, "", "", clock, entropy);
+    let sources_api = sources_api::Deps::new(store, vault, intake, "", hash, clock, entropy);
     operations.extend(sources_api::operations(&sources_api));
     operations
 }

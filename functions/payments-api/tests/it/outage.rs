@@ -2,15 +2,14 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use platform::{Aws, AwsEndpoints, Clock, Entropy};
+use platform::{AdminKeyHash, Aws, AwsEndpoints, Clock, Entropy, SecretText};
 use serde_json::Value;
 use std::io;
 use std::sync::{Arc, Mutex};
 use store::Store;
 use tower::ServiceExt;
 
-/// The SHA-256 of `admin`.
-const ADMIN_KEY_HASH: &str = "8c6976e5b5410415bde908bd4dee15dfb167a9c873fc4bb8a81f6f2ab448a918";
+const ADMIN_KEY: &str = "prk_admin_while_the_table_is_away";
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
@@ -46,10 +45,11 @@ async fn the_client_is_told_to_come_back_and_the_log_why() {
     // Nothing listens at the discard port.
     let dynamodb = Some("http://127.0.0.1:9".to_owned());
     let aws = Aws::local(AwsEndpoints { dynamodb, ..AwsEndpoints::default() }).without_retries();
+    let hash = AdminKeyHash::of(&SecretText::new(ADMIN_KEY)).expect("long enough");
     let store = Store::new(aws.dynamodb(), "table");
-    let deps = payments_api::Deps::new(store, ADMIN_KEY_HASH, Clock::system(), Entropy::system());
-    let request =
-        Request::get("/v1/payments?merchant_reference=order-1").header("authorization", "Bearer admin");
+    let deps = payments_api::Deps::new(store, hash, Clock::system(), Entropy::system());
+    let request = Request::get("/v1/payments?merchant_reference=order-1")
+        .header("authorization", format!("Bearer {ADMIN_KEY}"));
     let request = request.body(Body::empty()).expect("a valid request");
 
     let response = payments_api::service(deps).oneshot(request).await.expect("infallible");

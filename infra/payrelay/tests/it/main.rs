@@ -26,7 +26,7 @@ fn dev_prints_its_key_and_address_and_ends_with_status_zero_on_sigint() {
     assert!(key.starts_with("prk_admin_"), "{key}");
     let client = payrelay.client(&key);
     assert_eq!(client.get("/v1/payments").expect(200)["data"], json!([]));
-    client.with_key("prk_admin_wrong").get("/v1/payments").expect(401);
+    client.with_key("prk_admin_wrong_of_32_characters_too").get("/v1/payments").expect(401);
 
     let ended = payrelay.end("-INT");
     assert_eq!(ended, Ended { code: Some(0), stdout: Vec::new(), stderr: String::new() });
@@ -39,12 +39,12 @@ fn dev_prints_its_key_and_address_and_ends_with_status_zero_on_sigint() {
 #[test]
 fn a_key_from_the_environment_is_accepted_and_not_printed() {
     let data = TempDir::new().unwrap();
-    let key = "prk_admin_from_the_environment";
+    let key = "prk_admin_from_the_environment_of_tests";
     let mut payrelay = Payrelay::start(&["--data-dir", data.path().to_str().unwrap()], Some(key));
     // `ready` is the first line: no key came before it.
     let client = payrelay.client(key);
     client.get("/v1/payments").expect(200);
-    client.with_key("prk_admin_another").get("/v1/payments").expect(401);
+    client.with_key("prk_admin_another_of_32_characters_").get("/v1/payments").expect(401);
     let ended = payrelay.end("-INT");
     assert_eq!((ended.code, ended.stdout), (Some(0), Vec::new()));
     assert!(!ended.stderr.contains(key));
