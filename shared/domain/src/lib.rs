@@ -61,4 +61,4 @@ pub use schedule::{InvalidSchedule, RetrySchedule};
 pub use selection::{Candidate, Reason};
 pub use source::{LAST_EVENT_ACCURACY, SealedSecret, Silence, Source, SourceStatus};
 pub use time::{format_time, serde_time, serde_time_option};
-pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload};
+pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload, operations};

@@ -218,7 +218,7 @@ impl From<&Event> for StandardPayload {
 }
 
 /// By kind, then by the time at which each reached its state.
-fn operations(ledger: &Ledger) -> Vec<OperationView> {
+pub fn operations(ledger: &Ledger) -> Vec<OperationView> {
     let steps = ledger.operations.iter().flat_map(|(kind, operations)| {
         operations.iter().filter_map(|(id, operation)| {
             let state = operation.state.as_ref()?;

@@ -75,6 +75,8 @@ codes! {
         "The cause is in the log under the problem's `request_id`.",
     Unreadable "unreadable" INTERNAL_SERVER_ERROR "What is stored can't be read"
         "The object exists, in a form that this release can't read; nothing else is affected. In a list such an object stands with its `id`, its `object` and this problem, whatever the filters: nobody can tell whether they match. The cause is in the log under the object's id.",
+    AnswerTooLarge "answer_too_large" INTERNAL_SERVER_ERROR "The answer is too large to be given"
+        "Lambda answers at most 6 MB, of which bytes that are not text take a third more than they are. What was asked for is kept, and nothing else is affected.",
     Unavailable "unavailable" SERVICE_UNAVAILABLE "A service that we need does not answer"
         "Whether the request had its effect is not known. Try again after the seconds in `Retry-After`; before a second POST, look whether the first one made the object.",
 }

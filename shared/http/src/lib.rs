@@ -32,7 +32,7 @@ pub use edge::{RequestId, edge};
 pub use etag::{IfMatch, IfNoneMatch};
 pub use extract::Path;
 pub use lambda::run_on_lambda;
-pub use page::{ItemProblem, MAX_ANSWER_WEIGHT, Paged, Paging, weight};
+pub use page::{ItemProblem, LARGEST_ANSWER, MAX_ANSWER_WEIGHT, Paged, Paging, weight};
 pub use params::Params;
 pub use problem::{FieldError, Place, Problem};
 pub use routes::{Operation, Routes};

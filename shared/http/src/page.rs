@@ -11,6 +11,9 @@ use store::{Page, PageRequest, Positioned, Read, Unreadable};
 /// their part.
 pub const MAX_ANSWER_WEIGHT: usize = 5 * 1024 * 1024;
 
+/// What an answer may weigh where nothing can be left out of it, short of Lambda's 6 MB.
+pub const LARGEST_ANSWER: usize = 6_000_000;
+
 /// The bytes that a JSON text counts for: Lambda's adapter makes a JSON string of it once more, in which each quote and each
 /// backslash takes one byte more.
 pub fn weight(json: &str) -> usize {

@@ -58,26 +58,32 @@ impl Deps {
 
     async fn record(&self, stored: &StoredDelivery, now: Timestamp) -> Result<(), StoreError> {
         let mut delivery = stored.delivery.clone();
-        let is_asked_for = stored.placed.as_ref().is_some_and(|placed| placed.asked.is_some());
-        delivery.attempts.push(Attempt {
-            number: u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
-            at: now,
-            outcome: AttemptOutcome::Succeeded,
-            status_code: None,
-            latency_ms: 0,
-            error: None,
-            error_detail: None,
-            // As with the attempts that are sent: the first is its event's, whoever asked for it.
-            manual: is_asked_for && !delivery.attempts.is_empty(),
-            replay: replay(stored).cloned(),
-            response_excerpt: None,
-        });
+        delivery.attempts.push(attempt(stored, now));
         delivery.status = DeliveryStatus::Succeeded;
         match self.store.put_delivery(&delivery, stored.revision, Wait::Nothing).await {
             // The same cursor came twice at the same time, or a replay placed it again.
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The attempt that has succeeded once the client has the delivery.
+pub(super) fn attempt(stored: &StoredDelivery, now: Timestamp) -> Attempt {
+    let made = &stored.delivery.attempts;
+    let is_asked_for = stored.placed.as_ref().is_some_and(|placed| placed.asked.is_some());
+    Attempt {
+        number: u32::try_from(made.len()).unwrap_or(u32::MAX).saturating_add(1),
+        at: now,
+        outcome: AttemptOutcome::Succeeded,
+        status_code: None,
+        latency_ms: 0,
+        error: None,
+        error_detail: None,
+        // As with the attempts that are sent: the first is its event's, whoever asked for it.
+        manual: is_asked_for && !made.is_empty(),
+        replay: replay(stored).cloned(),
+        response_excerpt: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One item that can't be read costs only itself, whatever it is. The functions run as one, so all of their lists are here.
 
+use crate::openapi::{Shapes, document};
 use domain::PaymentId;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ fn partition(id: &str) -> &str {
 
 /// Spoils the second of two objects of a list; the first is still read, the second named with a problem, and by its id alone
 /// it is a problem too.
-async fn costs_only_itself(api: &Api, path: &str, object: &str, pk: Option<&str>) -> String {
+async fn costs_only_itself(api: &Api, path: &str, object: &str, shape: &str, pk: Option<&str>) {
     let before = api.get(path).await.expect(200).data().to_vec();
     assert!(before.len() >= 2, "{path}: {before:?}");
     let id = before[1]["id"].as_str().expect("an id").to_owned();
@@ -38,9 +39,9 @@ async fn costs_only_itself(api: &Api, path: &str, object: &str, pk: Option<&str>
         assert_eq!(problem["type"], "/errors/unreadable");
         assert_eq!(unreadable.as_object().expect("an object").len(), 3, "{unreadable}");
     }
+    Shapes(document()).check(shape, &api.get(path).await);
     let (list, _) = path.split_once('?').unwrap_or((path, ""));
     api.get(format!("{list}/{id}")).await.expect_problem(500, "unreadable");
-    id
 }
 
 #[tokio::test]
@@ -64,17 +65,17 @@ async fn an_unreadable_item_stands_in_its_list_by_its_id_and_keeps_no_other_from
     for event in api.get("/v1/events").await.expect(200).data() {
         api.post("/v1/replays", &json!({"event": event["id"]})).await.expect(201);
     }
-    for (path, object, pk) in [
-        ("/v1/replays", "replay", Some("replay")),
-        ("/v1/api-keys", "api_key", Some("api_key")),
-        ("/v1/quarantine", "quarantined_request", None),
-        ("/v1/deliveries", "delivery", None),
-        ("/v1/events", "event", None),
-        ("/v1/payments", "payment", None),
-        ("/v1/endpoints", "endpoint", Some("endpoint")),
-        ("/v1/sources", "source", Some("source")),
+    for (path, object, shape, pk) in [
+        ("/v1/replays", "replay", "ReplayList", Some("replay")),
+        ("/v1/api-keys", "api_key", "ApiKeyList", Some("api_key")),
+        ("/v1/quarantine", "quarantined_request", "QuarantinedRequestList", None),
+        ("/v1/deliveries", "delivery", "DeliveryList", None),
+        ("/v1/events", "event", "EventList", None),
+        ("/v1/payments", "payment", "PaymentList", None),
+        ("/v1/endpoints", "endpoint", "EndpointList", Some("endpoint")),
+        ("/v1/sources", "source", "SourceList", Some("source")),
     ] {
-        costs_only_itself(&api, path, object, pk).await;
+        costs_only_itself(&api, path, object, shape, pk).await;
     }
     // A filter does not hide it: nobody can tell whether it matches.
     assert_eq!(api.get("/v1/payments?status=captured").await.expect(200).data().len(), 3);
@@ -105,6 +106,8 @@ async fn an_unreadable_event_costs_only_itself_in_what_is_told_of_its_payment() 
     let spoiled = told.as_array().expect("a list").iter().find(|told| told["id"] == delivery.as_str());
     assert_eq!(spoiled.expect("it is named")["problem"]["code"], "unreadable");
     assert!(told.as_array().expect("a list").iter().any(|told| told["status"] == "retrying"));
+
+    Shapes(document()).check("TimelineEntryList", &api.get(&timeline).await);
 
     // The second event, then the first one, which has no entry of its own in the timeline.
     for (index, left) in [(1, 2), (0, 1)] {

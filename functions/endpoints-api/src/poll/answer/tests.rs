@@ -21,13 +21,25 @@ fn an_answer_stays_under_what_lambda_takes_whatever_is_in_it() {
     for body in [vec![b'x'; 512 * 1024], vec![b'"'; 512 * 1024], vec![1; 512 * 1024], vec![0xff; 512 * 1024]]
     {
         let mut answer = Answer::default();
-        let taken = (0..50).take_while(|number| answer.takes(polled(*number, body.clone()), 1)).count();
+        let taken =
+            (0..50).take_while(|number| answer.takes(polled(*number, body.clone()).into(), 1)).count();
         assert!((1..50).contains(&taken));
         assert_eq!((answer.len(), answer.named.0.len()), (taken, taken), "no more is named than is there");
         let text = serde_json::to_string(&answer.view(str::to_owned)).expect("serialises");
         let escaped = serde_json::to_string(&text).expect("serialises");
         assert!(escaped.len() < LAMBDA, "{taken} of byte {}: {}", body[0], escaped.len());
     }
+}
+
+#[test]
+fn a_text_that_is_lighter_in_base64_is_answered_so_where_it_would_not_fit() {
+    let quotes = polled(1, vec![b'"'; 3 * 1024 * 1024]);
+    assert_eq!(quotes.message.body_encoding, "base64");
+    assert!(Packed::from(quotes).weight <= LARGEST_ANSWER);
+    let text = polled(1, vec![b'x'; 5 * 1024 * 1024]);
+    assert_eq!(text.message.body_encoding, "utf-8");
+    assert!(Packed::from(text).weight <= LARGEST_ANSWER);
+    assert!(Packed::from(polled(1, vec![0xff; 5 * 1024 * 1024])).weight > LARGEST_ANSWER);
 }
 
 #[test]
