@@ -283,9 +283,9 @@ def test_an_unknown_source_is_not_found(stack: Stack) -> None:
     assert answer.headers["content-type"].startswith("application/problem+json")
 
 
-def test_a_body_over_512_kib_is_too_large(stack: Stack, shop: str) -> None:
+def test_a_body_over_4560_kib_is_too_large(stack: Stack, shop: str) -> None:
     sent = payment_intent_succeeded()
-    sent["data"]["object"]["metadata"]["filler"] = "x" * (512 * 1024)
+    sent["data"]["object"]["metadata"]["filler"] = "x" * (4560 * 1024)
     assert post_signed_by_stripe(stack, shop, json.dumps(sent)).status_code == 413
 
 

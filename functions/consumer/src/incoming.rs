@@ -61,10 +61,6 @@ pub(crate) struct StandIn {
 enum Undecodable {
     #[error("the message has no body")]
     Empty,
-    #[error("the webhook is larger than an event can be")]
-    TooLarge,
-    #[error("the webhook with the answer of the provider's API is larger than an event can be")]
-    AnswerTooLarge,
     #[error("the answer of the provider's API does not belong to the webhook that it came with")]
     Mismatched,
     #[error(transparent)]
@@ -142,9 +138,6 @@ fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, 
 
 fn decode_message(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, Undecodable> {
     let message = EventMessage::decode(message.body.as_deref().ok_or(Undecodable::Empty)?)?;
-    if !store::is_storable(&message.body) {
-        return Err(Undecodable::TooLarge);
-    }
     let EventMessage { source, provider, received_at, settings, meta, body, fetch, confirmation } = message;
     let verified = Verified::from_parts(meta, body);
     let notifications = verified.notifications(&settings)?;
@@ -234,10 +227,6 @@ impl Webhook {
             }
         };
         let fetched = verified.fetched(&fetch, &said, &answer, &self.settings)?;
-        // They are kept together, and what can't be kept must not change a payment.
-        if !store::is_storable(&[verified.body(), &answer].concat()) {
-            return Err(Undecodable::AnswerTooLarge);
-        }
         let raw = raw(verified, Some(answer));
         let mut incoming = Incoming { id: event, ..self.received(said, Course::Refute, raw) };
         match fetched {

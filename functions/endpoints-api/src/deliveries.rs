@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, DeliveryView, Endpoint, EndpointId, EndpointStatus,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, DeliveryView, Endpoint, EndpointId, EndpointStatus, Event,
     EventId, PaymentId,
 };
 use http::{Code, List, Paged, Params, Path, Problem, walk};
@@ -16,7 +16,7 @@ use queue::DeliveryMessage;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
-use store::{EventRecord, Listed, Order, Page, PageRequest, Positioned, Read, StoreError};
+use store::{Listed, Order, Page, PageRequest, Positioned, Read, StoreError};
 
 #[derive(Debug)]
 struct Filter {
@@ -159,7 +159,7 @@ impl Deps {
     async fn deliveries_of(
         &self,
         listed: &[Listed<EventId>],
-        mut events: HashMap<EventId, Read<EventRecord>>,
+        mut events: HashMap<EventId, Read<Event>>,
     ) -> Result<Vec<Positioned<Read<Delivery>>>, Problem> {
         let mut entries = Vec::new();
         for Listed { id, position: event } in listed {
@@ -169,7 +169,7 @@ impl Deps {
                 Some(Err(unreadable)) => {
                     entries.push(Positioned { item: Err(unreadable), position: position("") });
                 }
-                Some(Ok(EventRecord { event, .. })) => {
+                Some(Ok(event)) => {
                     let endpoints = event.endpoints.iter();
                     let mut own: Vec<Delivery> =
                         endpoints.map(|endpoint| Delivery::pending(&event, endpoint)).collect();

@@ -143,7 +143,7 @@ impl Deps {
             .filter_map(|(id, stored)| Some((id, stored.ok()?)))
             .filter(|(_, stored)| stored.placed.is_some())
             .collect();
-        let events = self.store.events_by_id(waiting.values().map(|stored| &stored.delivery.event)).await?;
+        let events = self.store.event_records(waiting.values().map(|stored| &stored.delivery.event)).await?;
         let mut ready = Vec::with_capacity(waiting.len());
         for stored in ids.iter().filter_map(|id| waiting.remove(id)) {
             let record = match events.get(&stored.delivery.event) {

@@ -7,8 +7,8 @@ use aws_lambda_events::sqs::SqsMessage;
 use domain::{Notification, SourceId};
 use providers::{ApiMethod, ApiRequest, Fetch, Verified};
 use queue::{
-    Confirmation, Disposition, EventMessage, FetchMessage, MAX_RECEIVE_COUNT, Outgoing, QueueError, Reply,
-    receive_count,
+    Confirmation, Disposition, EventMessage, FetchMessage, MAX_MESSAGE_BYTES, MAX_RECEIVE_COUNT, Outgoing,
+    QueueError, Reply, receive_count,
 };
 use relay::{ApiCall, ApiResponse, HeaderName, HeaderValue, Method, SendError, Url};
 use std::error::Error;
@@ -21,6 +21,8 @@ enum Failure {
     NoQuestion,
     #[error("the question can't be sent: its URL or a header is not valid")]
     NotSendable,
+    #[error("the webhook and the answer of the provider's API do not fit into one message")]
+    TooLarge,
     #[error(transparent)]
     Message(#[from] queue::Undecodable),
     #[error(transparent)]
@@ -34,7 +36,9 @@ enum Failure {
 impl Failure {
     fn is_lasting(&self) -> bool {
         match self {
-            Self::NoQuestion | Self::NotSendable | Self::Message(_) | Self::Payload(_) => true,
+            Self::NoQuestion | Self::NotSendable | Self::TooLarge | Self::Message(_) | Self::Payload(_) => {
+                true
+            }
             Self::Account(error) => error.is_lasting(),
             Self::Queue(_) => false,
         }
@@ -170,12 +174,16 @@ fn api_call(request: ApiRequest) -> Option<ApiCall> {
 }
 
 /// Sends what came of the question to the consumer, with the webhook that it is about.
-async fn answer(deps: &Deps, question: &Question, reply: Reply) -> Result<(), QueueError> {
+async fn answer(deps: &Deps, question: &Question, reply: Reply) -> Result<(), Failure> {
     let FetchMessage { event, webhook, .. } = question.message.clone();
     let confirmation = Some(Confirmation { event, at: deps.clock.now(), reply });
     let webhook = EventMessage { confirmation, ..webhook };
     let group = webhook.source.to_string();
-    deps.events.send(Outgoing { body: webhook.encode(), delay: Duration::ZERO, group }).await
+    let body = webhook.encode();
+    if body.len() > MAX_MESSAGE_BYTES {
+        return Err(Failure::TooLarge);
+    }
+    Ok(deps.events.send(Outgoing { body, delay: Duration::ZERO, group }).await?)
 }
 
 async fn again(deps: &Deps, message: &FetchMessage, delay: Duration) -> Result<(), QueueError> {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{EventId, EventType, EventView, PaymentId, SourceId};
-use http::{Code, LARGEST_ANSWER, Paged, Params, Path, Problem, walk};
+use http::{Paged, Params, Path, Problem, walk};
 use providers::Verified;
 use store::{Listed, Order, Page, PageRequest, Positioned, Read};
 
@@ -40,44 +40,15 @@ pub(crate) async fn raw(
         .and_then(|(_, value)| HeaderValue::from_str(value).ok())
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let event = HeaderValue::from_str(id.as_str()).expect("ids are plain ASCII");
-    let (_, body) = verified.into_parts();
-    let carriage = if body.len().div_ceil(3) * 4 <= LARGEST_ANSWER {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
         // Makes lambda_http hand the bytes to API Gateway as they are. It takes a text by its content type, and
-        // would write anew what is not valid in the charset.
-        (header::CONTENT_ENCODING, HeaderValue::from_static("identity"))
-    } else if travels_as_text(&content_type, &body) {
-        (AS_TEXT, HeaderValue::from_static("text"))
-    } else {
-        let detail = format!("The body has {} bytes that are not text.", body.len());
-        return Err(Problem::new(Code::AnswerTooLarge, detail));
-    };
-    let headers = [(header::CONTENT_TYPE, content_type), carriage, (EVENT, event)];
+        // would write anew what is not valid in the charset. In base64 the largest body fits (`http::LARGEST_ANSWER`).
+        (header::CONTENT_ENCODING, HeaderValue::from_static("identity")),
+        (EVENT, event),
+    ];
+    let (_, body) = verified.into_parts();
     Ok((headers, Body::from(body)).into_response())
-}
-
-/// Makes lambda_http hand a body to API Gateway as a text, whatever its content type.
-const AS_TEXT: HeaderName = HeaderName::from_static("x-lambda-http-content-encoding");
-
-/// Whether a body comes out of Lambda as a text byte for byte, as it went in: as base64 it would be too large.
-fn travels_as_text(content_type: &HeaderValue, body: &[u8]) -> bool {
-    const BYTE_ORDER_MARK: char = '\u{FEFF}';
-    let declared = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
-    let is_utf8 = declared
-        .split_once("charset=")
-        .is_none_or(|(_, charset)| charset.trim_matches('"').starts_with("utf-8"));
-    // A mark would be taken off.
-    let text = str::from_utf8(body).ok().filter(|text| is_utf8 && !text.starts_with(BYTE_ORDER_MARK));
-    text.is_some_and(|text| escaped_bytes(text) <= LARGEST_ANSWER)
-}
-
-/// What a text takes in the JSON that Lambda answers with.
-fn escaped_bytes(text: &str) -> usize {
-    let bytes = |byte: u8| match byte {
-        b'"' | b'\\' => 2,
-        0..0x20 => 6,
-        _ => 1,
-    };
-    text.bytes().map(bytes).sum()
 }
 
 #[derive(Debug)]
@@ -117,7 +88,7 @@ impl Deps {
             let page = page.unwrap_or(Page { items: Vec::new(), next: None });
             let mut found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
             let items = page.items.into_iter().filter_map(|Listed { id, position }| {
-                let item = found.remove(&id)?.map(|record| EventView::from(&record.event));
+                let item = found.remove(&id)?.map(|event| EventView::from(&event));
                 Some(Positioned { item, position })
             });
             Ok(Page { items: items.collect(), next: page.next })
@@ -126,6 +97,3 @@ impl Deps {
         walk(request, filtered, load, |event| filter.matches(event)).await
     }
 }
-
-#[cfg(test)]
-mod tests;

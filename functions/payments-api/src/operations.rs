@@ -17,8 +17,7 @@ pub(crate) async fn list(
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let stored = deps.store.payment(&id).await?.ok_or_else(Problem::not_found)?;
-    let entry =
-        |operation: OperationView| Positioned { position: position(&operation), item: Ok(operation) };
+    let entry = |operation: OperationView| Positioned { position: position(&operation), item: Ok(operation) };
     let entries = domain::operations(&stored.payment.ledger).into_iter().map(entry).collect();
     Ok(paging.list(page_of(entries, &paging.request, Order::Descending)))
 }

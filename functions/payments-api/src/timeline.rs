@@ -40,9 +40,10 @@ pub(crate) async fn list(
     let page = deps.store.payment_events(&id, &paging.request, Order::Ascending).await?;
     let page = page.ok_or_else(Problem::not_found)?;
     let mut found = deps.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-    let items = page.items.into_iter().filter_map(|Listed { id, position }| {
-        Some(Positioned { item: found.remove(&id)?.map(|record| record.event), position })
-    });
+    let items = page
+        .items
+        .into_iter()
+        .filter_map(|Listed { id, position }| Some(Positioned { item: found.remove(&id)?, position }));
     let page = Page { items: items.collect(), next: page.next };
     Ok(paging.list(deps.with_deliveries(page).await?))
 }

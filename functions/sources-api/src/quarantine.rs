@@ -209,7 +209,7 @@ impl Deps {
         source: &SourceId,
         request: PageRequest,
     ) -> Result<Page<Positioned<Read<Quarantined>>>, Problem> {
-        Ok(self.store.quarantine_of(source, &request).await?.map(|request| request.entry))
+        Ok(self.store.quarantine_of(source, &request).await?)
     }
 
     async fn quarantine_by_time(
@@ -219,8 +219,7 @@ impl Deps {
         let page = self.store.list_quarantine(&request).await?;
         let mut found = self.store.quarantined_by_id(page.items.iter().map(|listed| &listed.id)).await?;
         let items = page.items.into_iter().filter_map(|listed| {
-            let item = found.remove(&listed.id)?.map(|request| request.entry);
-            Some(Positioned { item, position: listed.position })
+            Some(Positioned { item: found.remove(&listed.id)?, position: listed.position })
         });
         Ok(Page { items: items.collect(), next: page.next })
     }
@@ -230,7 +229,7 @@ impl Deps {
     async fn verify_page(
         &self,
         source: &Arc<LoadedSource>,
-        page: Page<Positioned<Read<SealedRequest>>>,
+        page: Page<Positioned<Read<Quarantined>>>,
     ) -> Result<Verifications, Problem> {
         let started_at = self.clock.now();
         let mut answer = Verifications {
@@ -240,10 +239,16 @@ impl Deps {
             reasons: BTreeMap::new(),
             next_cursor: page.next,
         };
-        let mut requests = page.items.into_iter().peekable();
-        while let Some(Positioned { item: request, position }) = requests.next() {
-            // One that can't be read is passed by: it is in the list.
-            if let Some(request) = request.ok().filter(|request| request.entry.expires_at() > started_at) {
+        let mut entries = page.items.into_iter().peekable();
+        while let Some(Positioned { item: entry, position }) = entries.next() {
+            // One that can't be read is passed by: it is in the list. Each is read when it is its turn: a page of them may
+            // be more than the function's memory holds.
+            let entry = entry.ok().filter(|entry| entry.expires_at() > started_at);
+            let request = match entry {
+                Some(entry) => self.store.quarantined(&entry.id).await?,
+                None => None,
+            };
+            if let Some(request) = request {
                 match self.intake.verify_again(source, &request).await.map_err(again_problem)? {
                     Again::Accepted => answer.accepted += 1,
                     Again::Rejected(reason) => {
@@ -252,7 +257,7 @@ impl Deps {
                     }
                 }
             }
-            if requests.peek().is_some() && self.clock.now().duration_since(started_at) >= TIME_FOR_ALL {
+            if entries.peek().is_some() && self.clock.now().duration_since(started_at) >= TIME_FOR_ALL {
                 answer.next_cursor = Some(position);
                 break;
             }

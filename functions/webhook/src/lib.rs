@@ -3,21 +3,25 @@
 //!
 //! **Guarantee:** a 2xx answer means that the request was proven genuine and that SQS has confirmed it. Nothing
 //! is queued that no scheme has verified; if the queue fails the answer is 503, and the provider tries again. What is
-//! refused for a reason that a corrected source could mend is kept in quarantine.
+//! refused is kept in quarantine, with these exceptions: what was not read to its end, what is for no source, our own
+//! deliveries, what is genuine and comes again; and what the quarantine has no room for, or what comes while the table or
+//! KMS does not answer.
 //!
-//! Order: not our own delivery → size → source → signature and its age → can it be read at all → queue. Each answer is counted:
+//! Order: not our own delivery → source → size → signature and its age → can it be read at all → does it fit → queue. Each
+//! answer is counted:
 //!
 //! | what arrives | answer | code | counted as | kept |
 //! | --- | --- | --- | --- | --- |
 //! | genuine, readable | the provider's own 2xx | | accepted | |
 //! | a delivery of this very stack, known by its `payrelay-via` | 508, and `webhook-retry: no` | `delivery_loop` | `delivery_loop`, without a provider | |
-//! | more than 512 KiB | 413 | `payload_too_large` | `too_large`, without a provider | |
+//! | more than 6 MiB, which Lambda would not have handed over; not read to its end | 413 | `payload_too_large` | `too_large`, without a provider | |
 //! | for a source that is not there, or disabled | 404 | `not_found` | `unknown_source`, without a provider | |
 //! | no signature, a malformed or repeated one, of another secret or body, too old, from the future, … | 401 | `signature_rejected` | [`providers::Rejection::code`] | yes |
 //! | what can't be judged because the provider's certificate, key or API is out of reach | 503 | `unavailable` | `evidence_unavailable` | yes |
 //! | genuine, but it can't be read: not UTF-8, nested too deep, an entity in XML, no id, … | 400 | `malformed_webhook` | `malformed_webhook` | yes |
-//! | genuine, but noise that does not compress to 360 KiB | 413 | `payload_too_large` | `too_large` | |
-//! | genuine, but SQS does not answer | 503 | `unavailable` | `queue_unavailable` | |
+//! | more than [`MAX_BODY_BYTES`], not verified | 413 | `payload_too_large` | `too_large` | yes |
+//! | genuine, but noise that does not compress to what a message of SQS holds | 413 | `payload_too_large` | `too_large` | yes |
+//! | genuine, but SQS does not answer: the provider tries again | 503 | `unavailable` | `queue_unavailable` | |
 //! | anything while the table or KMS does not answer | 503 | `unavailable` | `source_unavailable`, without a provider | |
 //! | `GET`, for a provider that asks nothing | 405 | `method_not_allowed` | `method_not_allowed` | |
 //! | any other method, which the gateway routes nowhere | 405 | `method_not_allowed` | | |
@@ -34,13 +38,14 @@ use intake::{Counters, Intake, Judged, LoadError, Refusal};
 use jiff::SignedDuration;
 use platform::{Aws, Clock, Entropy, Metrics, Settings, Vault};
 use providers::Rejection;
-use queue::Queue;
+use queue::{MAX_BODY_BYTES, Queue};
 use relay::{Client, EgressPolicy, RETRY, VIA};
 use std::sync::Arc;
 use store::Store;
 
-/// The largest body that is taken, in bytes. Providers' events are a few KiB; SQS takes 1 MiB.
-pub const MAX_BODY_BYTES: usize = 512 * 1024;
+/// The most that is read of a body: Lambda hands over requests of 6 MB. More than [`MAX_BODY_BYTES`] arrives only where API
+/// Gateway does not have to write the body as base64.
+const MAX_READ_BYTES: usize = 6 * 1024 * 1024;
 
 /// How long a source and its secrets may be kept. A new secret works at once all the same: what a cached source
 /// rejects is checked again with a fresh one. A source that was deleted or disabled is taken for that long.
@@ -105,10 +110,7 @@ async fn receive(
             let reason = reason(&refusal);
             tracing::warn!(source = %source_id, provider = provider.id(), code, reason, "a webhook was rejected");
             counters.rejected(Some(provider.id()), code);
-            // What does not fit into an event can't be mended.
-            if refusal != Refusal::TooLarge {
-                intake.quarantine(&source, &request, received_at, code).await;
-            }
+            intake.quarantine(&source, &request, received_at, code).await;
             return Err(refused(&refusal));
         }
     };
@@ -162,10 +164,10 @@ async fn challenge(
 async fn read_body(parts: &Parts, body: Body) -> Result<Vec<u8>, Problem> {
     let declared =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|bytes: usize| bytes > MAX_BODY_BYTES) {
+    if declared.is_some_and(|bytes: usize| bytes > MAX_READ_BYTES) {
         return Err(too_large());
     }
-    let read = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
+    let read = axum::body::to_bytes(body, MAX_READ_BYTES).await;
     read.map(Vec::from).map_err(|_| too_large())
 }
 
@@ -222,7 +224,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Rejected(Rejection::EvidenceUnavailable) => Code::Unavailable,
         Refusal::Rejected(_) => Code::SignatureRejected,
         Refusal::Malformed(_) => Code::MalformedWebhook,
-        Refusal::TooLarge => Code::PayloadTooLarge,
+        Refusal::TooLarge | Refusal::Incompressible => Code::PayloadTooLarge,
     };
     Problem::new(code, reason(refusal))
 }
@@ -232,13 +234,14 @@ fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Rejected(rejection) => rejection.to_string(),
         Refusal::Malformed(malformed) => malformed.to_string(),
-        Refusal::TooLarge => {
-            "The webhook is genuine, but its body does not compress to what an event can hold (360 KiB)."
+        Refusal::TooLarge => format!("A webhook's body is at most {} KiB.", MAX_BODY_BYTES / 1024),
+        Refusal::Incompressible => {
+            "The webhook is genuine, but its body does not compress to what a message can hold (756 KiB)."
                 .to_owned()
         }
     }
 }
 
 fn too_large() -> Problem {
-    Problem::new(Code::PayloadTooLarge, "A webhook's body is at most 512 KiB.")
+    Problem::new(Code::PayloadTooLarge, reason(&Refusal::TooLarge))
 }

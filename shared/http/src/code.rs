@@ -64,7 +64,7 @@ codes! {
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "The object has changed since it was read"
         "The request's `If-Match` is not the object's current `ETag`. Read the object again, then decide.",
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large"
-        "The limit is 256 KiB for API requests. A webhook may have 512 KiB, if it compresses to 360 KiB: an event has to fit into one DynamoDB item.",
+        "The limit is 256 KiB for API requests. A webhook may have 4,560 KiB, if it compresses to 756 KiB: it has to fit into one request of Lambda and one message of SQS. One that does not is kept in quarantine.",
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body's format is not accepted"
         "Bodies are JSON: send `Content-Type: application/json`.",
     EndpointUrlRefused "endpoint_url_refused" UNPROCESSABLE_ENTITY "Deliveries can't be sent to this URL"
@@ -75,8 +75,6 @@ codes! {
         "The cause is in the log under the problem's `request_id`.",
     Unreadable "unreadable" INTERNAL_SERVER_ERROR "What is stored can't be read"
         "The object exists, in a form that this release can't read; nothing else is affected. In a list such an object stands with its `id`, its `object` and this problem, whatever the filters: nobody can tell whether they match. The cause is in the log under the object's id.",
-    AnswerTooLarge "answer_too_large" INTERNAL_SERVER_ERROR "The answer is too large to be given"
-        "Lambda answers at most 6 MB, of which bytes that are not text take a third more than they are. What was asked for is kept, and nothing else is affected.",
     Unavailable "unavailable" SERVICE_UNAVAILABLE "A service that we need does not answer"
         "Whether the request had its effect is not known. Try again after the seconds in `Retry-After`; before a second POST, look whether the first one made the object.",
 }

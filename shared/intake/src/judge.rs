@@ -3,19 +3,18 @@
 use crate::{Found, Intake, LoadError, LoadedSource};
 use jiff::Timestamp;
 use providers::{Evidence, Malformed, Outcome, Rejection, Request, Roots, Verified};
-use queue::{EventMessage, Outgoing, QueueError};
+use queue::{EventMessage, MAX_BODY_BYTES, MAX_EVENT_MESSAGE_BYTES, Outgoing, QueueError};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a verification may ask for something: PayPal wants a certificate and Plaid a key, one each.
 const MAX_ROUNDS: usize = 3;
 
-/// A request that was proven genuine, can be read, and fits into an event.
+/// A request that was proven genuine, can be read, and fits into a message, which is ready to be sent.
 #[derive(Debug)]
 pub struct Genuine {
     source: Arc<LoadedSource>,
-    verified: Verified,
-    received_at: Timestamp,
+    message: Outgoing,
 }
 
 impl Genuine {
@@ -31,9 +30,12 @@ pub enum Refusal {
     Rejected(Rejection),
     #[error("the request is genuine, but can't be read")]
     Malformed(#[source] Malformed),
-    /// [`store::is_storable`].
-    #[error("the request is genuine, but does not compress to what an event can hold")]
+    /// More than [`MAX_BODY_BYTES`]: not even verified.
+    #[error("the body is larger than is taken")]
     TooLarge,
+    /// It does not compress to [`MAX_EVENT_MESSAGE_BYTES`].
+    #[error("the request is genuine, but does not compress to what a message can hold")]
+    Incompressible,
 }
 
 impl Refusal {
@@ -42,7 +44,7 @@ impl Refusal {
         match self {
             Self::Rejected(rejection) => rejection.code(),
             Self::Malformed(_) => "malformed_webhook",
-            Self::TooLarge => "too_large",
+            Self::TooLarge | Self::Incompressible => "too_large",
         }
     }
 }
@@ -86,13 +88,17 @@ impl Intake {
         received_at: Timestamp,
         now: Timestamp,
     ) -> Result<Genuine, Refusal> {
+        if request.body.len() > MAX_BODY_BYTES {
+            return Err(Refusal::TooLarge);
+        }
         let verified = self.verify(source, request, received_at, now).await.map_err(Refusal::Rejected)?;
         // Read once already now, so that the provider learns what can't be read. The consumer reads it for good.
         verified.notifications(source.settings()).map_err(Refusal::Malformed)?;
-        if !store::is_storable(verified.body()) {
-            return Err(Refusal::TooLarge);
+        let message = message(source, verified, received_at);
+        if message.body.len() > MAX_EVENT_MESSAGE_BYTES {
+            return Err(Refusal::Incompressible);
         }
-        Ok(Genuine { source: Arc::clone(source), verified, received_at })
+        Ok(Genuine { source: Arc::clone(source), message })
     }
 
     /// Verifies, and fetches what that needs: a certificate, a key, an API's own verdict.
@@ -129,20 +135,22 @@ impl Intake {
     /// # Errors
     /// If SQS did not: whether the event is queued is not known then. Queueing it again is harmless.
     pub async fn enqueue(&self, genuine: Genuine) -> Result<(), QueueError> {
-        let Genuine { source, verified, received_at } = genuine;
-        let (meta, body) = verified.into_parts();
-        let source = &source.source;
-        let message = EventMessage {
-            source: source.id.clone(),
-            provider: source.provider.clone(),
-            received_at,
-            settings: source.settings.clone(),
-            meta,
-            body,
-            fetch: source.api_credential.is_some(),
-            confirmation: None,
-        };
-        let group = source.id.to_string();
-        self.parts.events.send(Outgoing { body: message.encode(), delay: Duration::ZERO, group }).await
+        self.parts.events.send(genuine.message).await
     }
+}
+
+fn message(source: &LoadedSource, verified: Verified, received_at: Timestamp) -> Outgoing {
+    let (meta, body) = verified.into_parts();
+    let source = &source.source;
+    let message = EventMessage {
+        source: source.id.clone(),
+        provider: source.provider.clone(),
+        received_at,
+        settings: source.settings.clone(),
+        meta,
+        body,
+        fetch: source.api_credential.is_some(),
+        confirmation: None,
+    };
+    Outgoing { body: message.encode(), delay: Duration::ZERO, group: source.id.to_string() }
 }

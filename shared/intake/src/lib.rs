@@ -55,8 +55,8 @@ pub struct Intake {
     reloads: Cache<SourceId, ()>,
     answers: Answers,
     fetches: FetchLimits,
-    /// Sources whose day in quarantine is full.
-    full: Cache<SourceId, ()>,
+    /// Sources whose day in quarantine has no room for requests of so many bytes, and more.
+    full: Cache<SourceId, usize>,
     /// Certificates in DER that a provider's chain may end in, instead of those of the web.
     roots: Option<Vec<Vec<u8>>>,
 }

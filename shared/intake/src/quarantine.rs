@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{QUARANTINE_MAX_ITEM_BYTES, Quarantined, SealedRequest, StoreError};
+use store::{
+    QUARANTINE_FULL_BELOW_BYTES, QUARANTINE_MAX_REQUEST_BYTES, Quarantined, SealedRequest, StoreError,
+};
 
 /// How long a full day is believed without asking: a flood costs a write a minute. The minutes until a new day is
 /// noticed are lost to the quarantine.
@@ -23,8 +25,8 @@ const FULL_MAX_AGE: SignedDuration = SignedDuration::from_mins(1);
 const KEEP_TIMEOUT: Duration = Duration::from_millis(2_000);
 
 const COMPRESSION_LEVEL: i32 = 3;
-/// A body is at most 512 KiB, and no server takes that much in headers.
-const MAX_UNPACKED_BYTES: usize = 2 * 1024 * 1024;
+/// The webhook function reads 6 MiB of a body at most, and no server takes that much in headers.
+const MAX_UNPACKED_BYTES: usize = 8 * 1024 * 1024;
 
 /// What became of a request that was to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub enum Kept {
     Kept,
     /// The source has no room left today.
     Full,
-    /// It is larger than an item can hold.
+    /// It does not compress to [`QUARANTINE_MAX_REQUEST_BYTES`].
     TooLarge,
     /// The table or KMS did not do it in time.
     Failed,
@@ -89,8 +91,15 @@ enum KeepError {
     Timeout,
 }
 
-pub(crate) fn full(clock: &Clock) -> Cache<domain::SourceId, ()> {
+pub(crate) fn full(clock: &Clock) -> Cache<domain::SourceId, usize> {
     Cache::new(clock.clone(), FULL_MAX_AGE)
+}
+
+/// From how many bytes on a day is believed to be full that had no room for `bytes`. For none at all as a rule: only of the few
+/// large requests smaller ones may still fit. A power of two, so that no sender finds out the room left byte by byte,
+/// at a write each.
+fn full_from(bytes: usize) -> usize {
+    if bytes <= QUARANTINE_FULL_BELOW_BYTES { 0 } else { 1 << bytes.ilog2() }
 }
 
 impl Intake {
@@ -118,18 +127,22 @@ impl Intake {
         received_at: Timestamp,
         reason: &'static str,
     ) -> Result<Kept, KeepError> {
-        if self.full.get(source.id()).is_some() {
+        let least = self.full.get(source.id());
+        if least == Some(0) {
             return Ok(Kept::Full);
         }
         let packed = pack(request);
         let bytes = packed.len() + SEALED_OVERHEAD_BYTES;
-        if bytes > QUARANTINE_MAX_ITEM_BYTES {
+        if least.is_some_and(|least| bytes >= least) {
+            return Ok(Kept::Full);
+        }
+        if bytes > QUARANTINE_MAX_REQUEST_BYTES {
             return Ok(Kept::TooLarge);
         }
         // Before it is sealed: a flood must not cost a call of KMS each.
         let reserved = self.parts.store.reserve_quarantine(source.id(), received_at, bytes).await;
         if !reserved.map_err(KeepError::Store)? {
-            self.full.insert(source.id().clone(), ());
+            self.full.insert(source.id().clone(), full_from(bytes));
             return Ok(Kept::Full);
         }
         let id = QuarantineId::mint(source.id(), self.parts.entropy.uuid_v7(received_at));

@@ -10,8 +10,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const VERSION: u8 = 1;
-/// A webhook's body is at most 512 KiB.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The largest body of a webhook. Lambda takes requests of 6 MB
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>), in which API Gateway writes a body as base64,
+/// four bytes for three. 64 KiB are for the rest of the request, whose headers API Gateway limits to 10 KiB.
+pub const MAX_BODY_BYTES: usize = (6 * 1024 - 64) * 1024 / 4 * 3;
+
+/// The longest message that is sent. SQS takes 1 MiB with the attributes, such as the reason beside a dead letter.
+pub const MAX_MESSAGE_BYTES: usize = (1024 - 8) * 1024;
+
+/// The longest message about a webhook: it may become part of the question to the provider's API, and of its answer.
+pub const MAX_EVENT_MESSAGE_BYTES: usize = MAX_MESSAGE_BYTES - 8 * 1024;
+
 const COMPRESSION_LEVEL: i32 = 3;
 
 /// EventsQueue: one verified webhook, as it came.

@@ -8,5 +8,8 @@ mod envelope;
 mod send;
 
 pub use batch::{Disposition, MAX_RECEIVE_COUNT, receive_count, respond};
-pub use envelope::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply, Undecodable};
+pub use envelope::{
+    Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, MAX_BODY_BYTES,
+    MAX_EVENT_MESSAGE_BYTES, MAX_MESSAGE_BYTES, Reply, Undecodable,
+};
 pub use send::{Outgoing, Queue, QueueError};

@@ -78,10 +78,9 @@ async fn look_at_range(
     let endpoint = open_endpoint(store, &range.endpoint).await?;
     let walk = Walk { since: range.since, until: range.until, after };
     let page = store.walk_events(&walk, limit).await?;
-    let mut records = store.events_by_id(page.items.iter().map(|Listed { id, .. }| id)).await?;
+    let mut events = store.events_by_id(page.items.iter().map(|Listed { id, .. }| id)).await?;
     let looked_at = page.items.len();
-    let passed: Vec<Event> =
-        page.items.iter().filter_map(|listed| Some(records.remove(&listed.id)?.ok()?.event)).collect();
+    let passed: Vec<Event> = page.items.iter().filter_map(|listed| events.remove(&listed.id)?.ok()).collect();
     let reached = passed.last().map(|event| event.received_at);
     let wanted: Vec<Event> = passed.into_iter().filter(|event| range.wants(&endpoint, event)).collect();
     let mut deliveries = stored(store, wanted.iter().map(|event| (&event.id, &endpoint.id))).await?;

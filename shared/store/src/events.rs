@@ -1,11 +1,15 @@
 //! Events: written once, with the provider's bytes. The item's existence is the mark that all which had to
 //! happen because of the event has happened.
+//!
+//! An event that exceeds one item has its bytes in parts beside it (`parts.rs`) and its record in the item once more, so
+//! that a list of events reads no part.
 
 use crate::item::{
-    Condition, DATA, Item, blob, get_blob, get_text, get_text_set, key, number, text, text_set,
+    Condition, DATA, Item, blob, get_blob_named, get_text, get_text_set, key, number, text, text_set,
 };
 use crate::keys::{self, Keyed, TimeIndex, time_sort_key, timeline_key, timeline_sort_key};
-use crate::unreadable::{read_all, read_one};
+use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
+use crate::unreadable::{id_of, read_each, read_one};
 use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{EndpointId, Event, EventId};
@@ -20,6 +24,8 @@ const DIGEST: &str = "h";
 const CONFIRMED: &str = "c";
 /// A set: the endpoints that replays have sent it to beside those that it was matched to as it came.
 const MATCHED_LATER: &str = "m";
+/// The record, where the whole is in parts.
+const HEAD: &str = "e";
 
 /// The provider's request as it was verified.
 #[derive(Debug, Clone)]
@@ -40,13 +46,16 @@ pub struct Committed {
     pub confirmed: bool,
 }
 
-/// DynamoDB's limit for an item is 400 KB; this leaves room for the event's record.
-const MAX_STORED_BODY_BYTES: usize = 360 * 1024;
+/// What an event may amount to, its record, body and answer together: so much is stored however badly it compresses.
+/// A request of Lambda, and so a body, is at most 6 MB.
+const MAX_EVENT_BYTES: usize = MAX_PARTS * MAX_PART_BYTES - 64 * 1024;
 
-/// Whether an event with this body can be kept: asked before anything is accepted or recorded. JSON compresses to
-/// a fraction; only noise does not.
-pub fn is_storable(body: &[u8]) -> bool {
-    body.len() <= MAX_STORED_BODY_BYTES || codec::encode_bytes(body).len() <= MAX_STORED_BODY_BYTES
+/// A larger record is not repeated beside its parts; those who want it alone read the parts then.
+const MAX_HEAD_COPY_BYTES: usize = 32 * 1024;
+
+/// Whether an event can be stored: asked before anything is changed because of it. Adds up lengths; nothing is compressed.
+pub fn event_fits(event: &Event, raw: Option<&RawEvent>) -> bool {
+    plain_bytes(&head_of(event, raw), raw) <= MAX_EVENT_BYTES
 }
 
 /// An event and, unless we raised it ourselves, the request that it came in.
@@ -93,7 +102,7 @@ impl Store {
         raw: Option<&RawEvent>,
         opens_payment: bool,
     ) -> Result<bool, StoreError> {
-        let item = self.event_item(event, raw, &event.notification.digest(), opens_payment)?;
+        let item = self.event_item(event, raw, &event.notification.digest(), opens_payment).await?;
         done(self.put(item, Condition::Absent).await)
     }
 
@@ -109,7 +118,7 @@ impl Store {
         digest: &str,
         opens_payment: bool,
     ) -> Result<bool, StoreError> {
-        let mut item = self.event_item(event, Some(raw), digest, opens_payment)?;
+        let mut item = self.event_item(event, Some(raw), digest, opens_payment).await?;
         if let Some(at) = event.confirmed_at {
             item.insert(CONFIRMED.to_owned(), number(at.as_millisecond()));
         }
@@ -129,7 +138,7 @@ impl Store {
             .update_expression("ADD #m :endpoint")
             .condition_expression("attribute_exists(#d)")
             .expression_attribute_names("#m", MATCHED_LATER)
-            .expression_attribute_names("#d", DATA)
+            .expression_attribute_names("#d", DIGEST)
             .expression_attribute_values(":endpoint", text_set([endpoint.as_str()]))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -146,28 +155,30 @@ impl Store {
         }
     }
 
-    fn event_item(
+    /// The item of an event. What exceeds it has been written when this returns.
+    async fn event_item(
         &self,
         event: &Event,
         raw: Option<&RawEvent>,
         digest: &str,
         opens_payment: bool,
     ) -> Result<Item, StoreError> {
-        // The facts can be read from the body again; what became of them is in the transition.
-        let mut event_head = event.clone();
-        event_head.notification.facts.clear();
-        let answer = raw.and_then(|raw| raw.answer.as_deref());
-        let head =
-            Head { event: event_head, meta: raw.map(|raw| &raw.meta), answer_bytes: answer.map(<[u8]>::len) };
-        let head = serde_json::to_vec(&head).expect("plain data serialises");
-        let mut plain = u32::try_from(head.len()).map_err(|_| StoreError::TooLarge)?.to_be_bytes().to_vec();
-        plain.extend_from_slice(&head);
-        plain.extend_from_slice(raw.map_or(&[], |raw| &raw.body));
-        plain.extend_from_slice(answer.unwrap_or_default());
+        let head = head_of(event, raw);
+        if plain_bytes(&head, raw) > MAX_EVENT_BYTES {
+            return Err(StoreError::TooLarge);
+        }
+        let expires_at = self.retention.expiry(event.received_at);
         let mut item = key(event.id.pk(), event.id.sk());
-        item.insert(DATA.to_owned(), blob(codec::encode_bytes(&plain)));
+        let whole = codec::encode_bytes(&plain(&head, raw));
+        if whole.len() > MAX_PART_BYTES {
+            let copy = codec::encode_bytes(&plain(&head, None));
+            if copy.len() <= MAX_HEAD_COPY_BYTES {
+                item.insert(HEAD.to_owned(), blob(copy));
+            }
+        }
+        self.place(&mut item, DATA, whole, Some(expires_at)).await?;
         item.insert(DIGEST.to_owned(), text(digest));
-        item.insert(keys::TTL.to_owned(), number(self.retention.expiry(event.received_at)));
+        item.insert(keys::TTL.to_owned(), number(expires_at));
         if !opens_payment {
             item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Events.key_for(&event.id)));
             item.insert(keys::GSI1SK.to_owned(), text(time_sort_key(event.received_at, &event.id)));
@@ -179,18 +190,84 @@ impl Store {
         Ok(item)
     }
 
-    /// AP12: an event by its id.
+    /// AP12: an event by its id, with its request.
     pub async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(&item))).transpose()
+        match self.get(id.pk(), id.sk(), true).await? {
+            Some(item) => read_one(id.sk(), self.read(&item).await).map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// AP12 for many; unknown ones are left out.
+    /// AP12 for many, without their requests; unknown ones are left out.
     pub async fn events_by_id(
         &self,
         ids: impl IntoIterator<Item = &EventId>,
-    ) -> Result<HashMap<EventId, Read<EventRecord>>, StoreError> {
-        read_all(&self.batch_get(ids, false).await?, read)
+    ) -> Result<HashMap<EventId, Read<Event>>, StoreError> {
+        let mut events = HashMap::new();
+        for item in &self.batch_get(ids, false).await? {
+            let Ok(id) = id_of(item).parse() else { continue };
+            events.insert(id, read_each(id_of(item), self.read_event(item).await)?);
+        }
+        Ok(events)
     }
+
+    /// AP12 for many, with their requests: as many as may be held in memory.
+    pub async fn event_records(
+        &self,
+        ids: impl IntoIterator<Item = &EventId>,
+    ) -> Result<HashMap<EventId, Read<EventRecord>>, StoreError> {
+        let mut records = HashMap::new();
+        for item in &self.batch_get(ids, false).await? {
+            let Ok(id) = id_of(item).parse() else { continue };
+            records.insert(id, read_each(id_of(item), self.read(item).await)?);
+        }
+        Ok(records)
+    }
+
+    /// An event without its request. Of what is not in parts only the beginning is decompressed.
+    async fn read_event(&self, item: &Item) -> Result<Event, StoreError> {
+        let head = if item.contains_key(HEAD) {
+            head_bytes(get_blob_named(KIND, item, HEAD)?)?
+        } else {
+            head_bytes(&self.placed(KIND, item, DATA).await?)?
+        };
+        Ok(read_head(item, &head)?.event)
+    }
+
+    async fn read(&self, item: &Item) -> Result<EventRecord, StoreError> {
+        let plain = codec::decode_bytes(KIND, &self.placed(KIND, item, DATA).await?)?;
+        let (length, rest) = plain.split_first_chunk().ok_or_else(truncated)?;
+        let (head, body) = rest.split_at_checked(head_length(*length)?).ok_or_else(truncated)?;
+        let Head { event, meta, answer_bytes } = read_head(item, head)?;
+        let body_bytes = body.len().checked_sub(answer_bytes.unwrap_or(0)).ok_or_else(truncated)?;
+        let (body, answer) = body.split_at(body_bytes);
+        let answer = answer_bytes.map(|_| answer.to_vec());
+        let raw = meta.map(|meta| RawEvent { meta, body: body.to_vec(), answer });
+        Ok(EventRecord { event, raw })
+    }
+}
+
+/// The record as it is stored, in JSON.
+fn head_of(event: &Event, raw: Option<&RawEvent>) -> Vec<u8> {
+    let mut event = event.clone();
+    // The facts can be read from the body again; what became of them is in the transition.
+    event.notification.facts.clear();
+    let answer = raw.and_then(|raw| raw.answer.as_ref());
+    let head = Head { event, meta: raw.map(|raw| &raw.meta), answer_bytes: answer.map(Vec::len) };
+    serde_json::to_vec(&head).expect("plain data serialises")
+}
+
+fn plain_bytes(head: &[u8], raw: Option<&RawEvent>) -> usize {
+    let answer = |raw: &RawEvent| raw.answer.as_ref().map_or(0, Vec::len);
+    size_of::<u32>() + head.len() + raw.map_or(0, |raw| raw.body.len() + answer(raw))
+}
+
+/// The length of the head (4 bytes, big-endian), the head, the body and the answer byte for byte.
+fn plain(head: &[u8], raw: Option<&RawEvent>) -> Vec<u8> {
+    let length = u32::try_from(head.len()).expect("it was compared with the largest event");
+    let body = raw.map_or(&[][..], |raw| &raw.body);
+    let answer = raw.and_then(|raw| raw.answer.as_deref()).unwrap_or_default();
+    [&length.to_be_bytes()[..], head, body, answer].concat()
 }
 
 /// A write whose condition failed had been done before.
@@ -202,12 +279,22 @@ fn done(written: Result<(), StoreError>) -> Result<bool, StoreError> {
     }
 }
 
-fn read(item: &Item) -> Result<EventRecord, StoreError> {
-    let plain = codec::decode_bytes(KIND, get_blob(KIND, item)?)?;
-    let truncated = || StoreError::corrupt(KIND, "truncated");
-    let (length, rest) = plain.split_first_chunk::<4>().ok_or_else(truncated)?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| truncated())?;
-    let (head, body) = rest.split_at_checked(length).ok_or_else(truncated)?;
+fn truncated() -> StoreError {
+    StoreError::corrupt(KIND, "truncated")
+}
+
+fn head_length(bytes: [u8; 4]) -> Result<usize, StoreError> {
+    usize::try_from(u32::from_be_bytes(bytes)).map_err(|_| truncated())
+}
+
+fn head_bytes(blob: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let mut plain = codec::Reader::new(KIND, blob)?;
+    let length = plain.take(size_of::<u32>())?;
+    let length = head_length(length.try_into().map_err(|_| truncated())?)?;
+    plain.take(length)
+}
+
+fn read_head(item: &Item, head: &[u8]) -> Result<Head<Event, VerifiedMeta>, StoreError> {
     let mut head: Head<Event, VerifiedMeta> =
         serde_json::from_slice(head).map_err(|error| StoreError::corrupt(KIND, error))?;
     for endpoint in get_text_set(item, MATCHED_LATER).iter().filter_map(|text| text.parse().ok()) {
@@ -215,9 +302,5 @@ fn read(item: &Item) -> Result<EventRecord, StoreError> {
             head.event.endpoints.push(endpoint);
         }
     }
-    let body_bytes = body.len().checked_sub(head.answer_bytes.unwrap_or(0)).ok_or_else(truncated)?;
-    let (body, answer) = body.split_at(body_bytes);
-    let answer = head.answer_bytes.map(|_| answer.to_vec());
-    let raw = head.meta.map(|meta| RawEvent { meta, body: body.to_vec(), answer });
-    Ok(EventRecord { event: head.event, raw })
+    Ok(head)
 }

@@ -29,7 +29,7 @@ pub use activity::Activity;
 pub use config::{Config, Versioned};
 pub use deliveries::{Due, DueClaim, StoredDelivery, Wait};
 pub use error::StoreError;
-pub use events::{Committed, EventRecord, RawEvent, is_storable};
+pub use events::{Committed, EventRecord, RawEvent, event_fits};
 pub use keys::{DUE_SHARDS, Retention};
 pub use limits::Lease;
 pub use listing::{Listed, Order, Page, PageRequest, Positioned};
@@ -37,8 +37,8 @@ pub use mailbox::{Asked, Placed};
 pub use meter::Meter;
 pub use payments::StoredPayment;
 pub use quarantine::{
-    QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_ITEM_BYTES, QUARANTINE_MAX_REQUESTS_PER_DAY, QuarantineDay,
-    Quarantined, SealedRequest,
+    QUARANTINE_FULL_BELOW_BYTES, QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_REQUEST_BYTES,
+    QUARANTINE_MAX_REQUESTS_PER_DAY, QuarantineDay, Quarantined, SealedRequest,
 };
 pub use replays::Walk;
 pub use unreadable::{Read, Unreadable};

@@ -5,11 +5,10 @@
 //! is written, and each of them for seven days. So whoever learns a webhook's address can make us store 112 MiB at
 //! most, and no more than a thousand writes a day.
 
-use crate::item::{
-    Condition, DATA, Item, blob, decode_item, get_blob_named, get_number, get_text, key, number, text,
-};
+use crate::item::{Condition, DATA, Item, blob, decode_item, get_number, get_text, key, number, text};
 use crate::keys::{self, Keyed, TimeIndex, quarantine_quota_keys, quarantine_sort_key};
 use crate::listing::{Listed, Page, PageRequest, Positioned};
+use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
 use crate::query::{Index, Range};
 use crate::unreadable::{read_all, read_each, read_one, read_page};
 use crate::{Read, Store, StoreError, codec};
@@ -25,8 +24,10 @@ use std::collections::{BTreeSet, HashMap};
 pub const QUARANTINE_MAX_REQUESTS_PER_DAY: u64 = 1_000;
 /// Of one source and day; counted as sealed.
 pub const QUARANTINE_MAX_BYTES_PER_DAY: usize = 16 * 1024 * 1024;
-/// A longer sealed request is not kept: DynamoDB takes 400 KB an item, of which the entry needs its part.
-pub const QUARANTINE_MAX_ITEM_BYTES: usize = 380 * 1024;
+/// A longer sealed request is not kept. What exceeds one item is in parts beside it.
+pub const QUARANTINE_MAX_REQUEST_BYTES: usize = MAX_PARTS * MAX_PART_BYTES;
+/// A day counts as full once a request of this size has no room: most webhooks are far smaller.
+pub const QUARANTINE_FULL_BELOW_BYTES: usize = 256 * 1024;
 
 /// How long a request is kept. DynamoDB deletes up to a few days later; until then its readers look at
 /// [`Quarantined::expires_at`].
@@ -188,8 +189,9 @@ impl Store {
         let SealedRequest { entry, sealed } = request;
         let mut item = key(entry.id.pk(), entry.id.sk());
         item.insert(DATA.to_owned(), blob(codec::encode(entry)));
-        item.insert(SEALED.to_owned(), blob(sealed.clone()));
-        item.insert(keys::TTL.to_owned(), number(entry.expires_at().as_second()));
+        let expires_at = entry.expires_at().as_second();
+        self.place(&mut item, SEALED, sealed.clone(), Some(expires_at)).await?;
+        item.insert(keys::TTL.to_owned(), number(expires_at));
         item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&entry.id)));
         item.insert(keys::GSI1SK.to_owned(), text(quarantine_sort_key(entry.received_at, &entry.id)));
         self.put(item, Condition::Absent).await
@@ -197,27 +199,30 @@ impl Store {
 
     /// AP22: a request in quarantine by its id.
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(&item))).transpose()
+        let Some(item) = self.get(id.pk(), id.sk(), true).await? else { return Ok(None) };
+        let entry = read_one(id.sk(), read(&item))?;
+        let sealed = read_one(id.sk(), self.placed(KIND, &item, SEALED).await)?.into_owned();
+        Ok(Some(SealedRequest { entry, sealed }))
     }
 
-    /// AP22 for many; unknown ones are left out.
+    /// AP22 for many, without what is sealed; unknown ones are left out.
     pub async fn quarantined_by_id(
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
-    ) -> Result<HashMap<QuarantineId, Read<SealedRequest>>, StoreError> {
+    ) -> Result<HashMap<QuarantineId, Read<Quarantined>>, StoreError> {
         read_all(&self.batch_get(ids, false).await?, read)
     }
 
-    /// AP23: what a source has in quarantine, newest first.
+    /// AP23: what a source has in quarantine, newest first, without what is sealed.
     pub async fn quarantine_of(
         &self,
         source: &SourceId,
         page: &PageRequest,
-    ) -> Result<Page<Positioned<Read<SealedRequest>>>, StoreError> {
-        let before = page.after.as_deref();
+    ) -> Result<Page<Positioned<Read<Quarantined>>>, StoreError> {
+        // Parts stand in the same collection.
+        let range = Range::PrefixDescending { prefix: QuarantineId::PREFIX, before: page.after.as_deref() };
         let partition = QuarantineId::partition_of(source);
-        let found = self.query(Index::Table, &partition, Range::Descending { before }, page.limit).await?;
-        read_page(found, read)
+        read_page(self.query(Index::Table, &partition, range, page.limit).await?, read)
     }
 
     /// AP24: what is in quarantine, newest first.
@@ -241,7 +246,9 @@ impl Store {
             .await
             .map_err(StoreError::unavailable("DeleteItem"))?;
         self.meter.write(answer.consumed_capacity());
-        Ok(answer.attributes.is_some_and(|old| !old.is_empty()))
+        let Some(old) = answer.attributes.filter(|old| !old.is_empty()) else { return Ok(false) };
+        self.delete_parts(KIND, &old).await?;
+        Ok(true)
     }
 }
 
@@ -253,12 +260,11 @@ fn read_day(source: SourceId, day: Date, item: &Item) -> Result<QuarantineDay, S
     const KIND: &str = "count of a day in quarantine";
     let (requests, bytes) = (get_number(KIND, item, REQUESTS)?, get_number(KIND, item, BYTES)?);
     let told = if item.contains_key(TOLD) { get_number(KIND, item, TOLD)? } else { 0 };
-    let room = u64::try_from(QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_MAX_ITEM_BYTES).unwrap_or(u64::MAX);
+    let room = u64::try_from(QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_FULL_BELOW_BYTES).unwrap_or(u64::MAX);
     let full = requests >= QUARANTINE_MAX_REQUESTS_PER_DAY || bytes > room;
     Ok(QuarantineDay { source, day, filling: Filling { requests, bytes, full }, told })
 }
 
-fn read(item: &Item) -> Result<SealedRequest, StoreError> {
-    let sealed = get_blob_named(KIND, item, SEALED)?.to_vec();
-    Ok(SealedRequest { entry: decode_item(KIND, item)?, sealed })
+fn read(item: &Item) -> Result<Quarantined, StoreError> {
+    decode_item(KIND, item)
 }

@@ -1,6 +1,6 @@
 //! The one kind of Query that is made: a range of one partition, of the table or of an index, a page at a time.
 
-use crate::item::{Item, get_text, text};
+use crate::item::{Item, get_text, key, text};
 use crate::listing::Page;
 use crate::{Store, StoreError, keys};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
@@ -17,6 +17,8 @@ pub(crate) enum Index {
 pub(crate) enum Range<'a> {
     /// From the greatest sort key down; below `before` where it is given.
     Descending { before: Option<&'a str> },
+    /// From the greatest sort key with this beginning down; only of the table. Below `before` where it is given.
+    PrefixDescending { prefix: &'a str, before: Option<&'a str> },
     /// From the least sort key up to and including `last`; behind the entry of this key where it is given.
     UpTo { last: &'a str, after: Option<&'a Item> },
     /// From the first of these sort keys up to and including the second, which must not be less.
@@ -48,6 +50,9 @@ impl Store {
                 last = Some(text(to));
                 ("#p = :p AND #s BETWEEN :s AND :t", from, None)
             }
+            Range::PrefixDescending { prefix, before } => {
+                ("#p = :p AND begins_with(#s, :s)", prefix, before.map(|before| key(partition, before)))
+            }
         };
         let mut request = self
             .client
@@ -60,7 +65,7 @@ impl Store {
             .expression_attribute_values(":p", text(partition))
             .expression_attribute_values(":s", text(bound))
             .set_exclusive_start_key(start)
-            .scan_index_forward(!matches!(range, Range::Descending { .. }))
+            .scan_index_forward(!matches!(range, Range::Descending { .. } | Range::PrefixDescending { .. }))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .consistent_read(name.is_none())
             .return_consumed_capacity(ReturnConsumedCapacity::Total);

@@ -98,7 +98,7 @@ impl Store {
         let mut found = self.events_by_id([&id]).await?;
         let position = match found.remove(&id) {
             None => return Ok(None),
-            Some(Ok(record)) => timeline_sort_key(&record.event),
+            Some(Ok(event)) => timeline_sort_key(&event),
             Some(Err(_)) => keys::timeline_position(&known_since, &known_since, &id),
         };
         Ok(Some(Listed { id, position }))

@@ -3,7 +3,7 @@
 use contracts::Clients;
 use domain::{Filling, FillingStep};
 use jiff::SignedDuration;
-use store::{Activity, QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_ITEM_BYTES};
+use store::{Activity, QUARANTINE_FULL_BELOW_BYTES, QUARANTINE_MAX_BYTES_PER_DAY};
 
 use crate::samples::{at, source_id, store};
 
@@ -56,7 +56,7 @@ async fn a_day_in_quarantine_is_read_with_what_was_told_of_it(clients: Clients) 
 
 async fn a_day_is_full_when_a_large_request_would_find_no_room(clients: Clients) {
     let store = store(&clients).await;
-    let room = QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_MAX_ITEM_BYTES;
+    let room = QUARANTINE_MAX_BYTES_PER_DAY - QUARANTINE_FULL_BELOW_BYTES;
     let is_full = async || store.quarantine_days([&source_id(1)], &[at(0)]).await.unwrap()[0].filling.full;
     assert!(store.reserve_quarantine(&source_id(1), at(0), room).await.unwrap());
     assert!(!is_full().await);

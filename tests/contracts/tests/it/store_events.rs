@@ -3,25 +3,25 @@
 use std::collections::BTreeSet;
 
 use contracts::Clients;
-use data_encoding::BASE64;
 use domain::{DeliveryId, Event, EventId, Notification, VerifiedBy};
 use jiff::Timestamp;
-use store::{Committed, Order, PageRequest, RawEvent, Store, StoreError};
+use store::{Committed, EventRecord, Order, PageRequest, RawEvent, Store, StoreError, event_fits};
 
 use crate::samples::{
     at, endpoint_id, event, event_without_payment, incompressible, meta, payment, payment_id, raw, store,
     walk,
 };
 
-/// The largest body of a webhook that is taken.
-const MAX_BODY_BYTES: usize = 512 * 1024;
-
 crate::checks!["store":
     an_event_is_committed_by_the_first_call_alone,
     an_event_that_waited_is_concluded_once_whether_or_not_it_was_committed_before,
     an_event_that_we_raised_ourselves_has_no_request,
     a_request_comes_back_byte_for_byte,
-    a_body_of_the_largest_size_fits_unless_it_can_not_be_compressed,
+    a_body_of_the_largest_size_fits_however_badly_it_compresses,
+    what_does_not_fit_is_known_before_anything_is_written,
+    an_event_larger_than_an_item_is_concluded_like_any_other,
+    a_list_of_events_reads_no_part_of_them,
+    parts_that_nothing_names_disturb_nobody,
     committed_events_are_told_from_others_in_any_number,
     events_larger_than_an_answer_come_in_several,
     the_events_of_a_payment_come_in_the_order_in_which_they_happened,
@@ -114,7 +114,7 @@ async fn a_request_comes_back_byte_for_byte(clients: Clients) {
         ids.push(event.id);
     }
     let unknown = event(1, "unknown", at(0)).id;
-    let found = store.events_by_id(ids.iter().chain([&unknown])).await.unwrap();
+    let found = store.event_records(ids.iter().chain([&unknown])).await.unwrap();
     assert_eq!(found.len(), bodies.len());
     for (id, body) in ids.iter().zip(&bodies) {
         let raw = found[id].as_ref().unwrap().raw.as_ref();
@@ -122,23 +122,78 @@ async fn a_request_comes_back_byte_for_byte(clients: Clients) {
     }
 }
 
-async fn a_body_of_the_largest_size_fits_unless_it_can_not_be_compressed(clients: Clients) {
+async fn a_body_of_the_largest_size_fits_however_badly_it_compresses(clients: Clients) {
     let store = store(&clients).await;
-    // The hardest JSON there is: one text in base64.
-    let filling = BASE64.encode(&incompressible(MAX_BODY_BYTES));
-    let mut text = format!(r#"{{"data":"{filling}"#);
-    text.truncate(MAX_BODY_BYTES - 2);
-    let text = raw(text + r#""}"#);
-    let fits = event(1, "text", at(0));
-    assert!(store.commit_event(&fits, Some(&text), false).await.unwrap());
-    let record = store.event(&fits.id).await.unwrap().unwrap();
-    assert!(record.raw.unwrap().body == text.body);
+    let largest = raw(incompressible(queue::MAX_BODY_BYTES));
+    let event = event(1, "largest", at(0));
+    assert!(event_fits(&event, Some(&largest)));
+    assert!(store.commit_event(&event, Some(&largest), false).await.unwrap());
+    assert!(store.event(&event.id).await.unwrap().unwrap().raw.unwrap().body == largest.body);
+}
 
-    let too_large = event(1, "bytes", at(0));
-    let bytes = raw(incompressible(MAX_BODY_BYTES));
-    let refused = store.commit_event(&too_large, Some(&bytes), false).await;
-    assert!(matches!(refused, Err(StoreError::TooLarge)), "{refused:?}");
-    assert!(store.event(&too_large.id).await.unwrap().is_none());
+async fn what_does_not_fit_is_known_before_anything_is_written(clients: Clients) {
+    let store = store(&clients).await;
+    let event = event(1, "first", at(0));
+    let too_large =
+        RawEvent { answer: Some(vec![b' '; 2 * 1024 * 1024]), ..raw(incompressible(4 * 1024 * 1024)) };
+    assert!(!event_fits(&event, Some(&too_large)));
+    let before = store.meter().write_units();
+    for refused in [
+        store.commit_event(&event, Some(&too_large), false).await,
+        store.conclude_event(&event, &too_large, "digest", false).await,
+    ] {
+        assert!(matches!(refused, Err(StoreError::TooLarge)), "{refused:?}");
+    }
+    assert_eq!(store.meter().write_units(), before);
+    assert!(store.event(&event.id).await.unwrap().is_none());
+}
+
+async fn an_event_larger_than_an_item_is_concluded_like_any_other(clients: Clients) {
+    let store = store(&clients).await;
+    let waiting = event(1, "first", at(0));
+    let digest = waiting.notification.digest();
+    let body = raw(incompressible(700_000));
+    assert!(store.commit_event(&waiting, Some(&body), false).await.unwrap());
+    assert!(!store.commit_event(&waiting, Some(&raw(incompressible(500_000))), false).await.unwrap());
+    assert!(store.event(&waiting.id).await.unwrap().unwrap().raw.unwrap().body == body.body);
+    store.match_event(&waiting.id, &endpoint_id(7)).await.unwrap();
+    assert_eq!(store.event(&waiting.id).await.unwrap().unwrap().event.endpoints, [endpoint_id(7)]);
+
+    let answered = RawEvent { answer: Some(incompressible(200_000)), ..body };
+    let told = Event { verified_by: VerifiedBy::Api, confirmed_at: Some(at(5)), ..waiting.clone() };
+    assert!(store.conclude_event(&told, &answered, &digest, false).await.unwrap());
+    assert!(!store.conclude_event(&told, &raw("{}"), &digest, false).await.unwrap());
+    let record = store.event(&waiting.id).await.unwrap().unwrap();
+    assert_eq!(record.event, told);
+    let kept = record.raw.unwrap();
+    assert!((kept.body, kept.answer) == (answered.body, answered.answer));
+}
+
+async fn a_list_of_events_reads_no_part_of_them(clients: Clients) {
+    let store = store(&clients).await;
+    let events: Vec<Event> = (0..3).map(|number| event(1, &number.to_string(), at(0))).collect();
+    for event in &events {
+        assert!(store.commit_event(event, Some(&raw(incompressible(700_000))), false).await.unwrap());
+    }
+    let before = store.meter().read_units();
+    let found = store.events_by_id(events.iter().map(|event| &event.id)).await.unwrap();
+    assert!(events.iter().all(|event| found[&event.id].as_ref().unwrap() == event));
+    let units = store.meter().read_units() - before;
+    assert!(units <= 4.0, "{units} units");
+    let found = store.event_records(events.iter().map(|event| &event.id)).await.unwrap();
+    let body = |record: &EventRecord| record.raw.as_ref().unwrap().body.clone();
+    assert!(found.values().all(|record| body(record.as_ref().unwrap()) == incompressible(700_000)));
+}
+
+/// The write of the item is what makes an event. A commit that comes too late stops right before it.
+async fn parts_that_nothing_names_disturb_nobody(clients: Clients) {
+    let store = store(&clients).await;
+    let event = event(1, "first", at(0));
+    assert!(store.commit_event(&event, Some(&raw("small")), false).await.unwrap());
+    assert!(!store.commit_event(&event, Some(&raw(incompressible(700_000))), false).await.unwrap());
+    assert_eq!(store.event(&event.id).await.unwrap().unwrap().raw.unwrap().body, b"small");
+    let listed = store.list_events(&PageRequest { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
 }
 
 async fn committed_events_are_told_from_others_in_any_number(clients: Clients) {

@@ -7,12 +7,13 @@ use store::{
     PageRequest, QUARANTINE_MAX_BYTES_PER_DAY, QUARANTINE_MAX_REQUESTS_PER_DAY, Quarantined, SealedRequest,
 };
 
-use crate::samples::{at, readable, source_id, store};
+use crate::samples::{at, incompressible, readable, source_id, store};
 
 crate::checks!["store":
     a_request_in_quarantine_is_read_by_its_id_and_deleted_once,
     a_sources_requests_in_quarantine_are_listed_newest_first_over_pages,
     the_requests_of_all_sources_in_quarantine_are_listed_by_time,
+    a_request_larger_than_an_item_is_kept_listed_and_deleted_with_all_its_parts,
     a_day_in_quarantine_ends_at_its_number_of_requests,
     a_day_in_quarantine_ends_at_its_bytes,
     what_comes_at_once_gets_no_more_of_a_day_than_there_is,
@@ -65,7 +66,7 @@ async fn a_sources_requests_in_quarantine_are_listed_newest_first_over_pages(cli
             None => break,
         }
     }
-    assert_eq!(found, [request(1, 3), request(1, 2), request(1, 1)]);
+    assert_eq!(found, [(1, 3), (1, 2), (1, 1)].map(|(source, at)| request(source, at).entry));
 }
 
 async fn the_requests_of_all_sources_in_quarantine_are_listed_by_time(clients: Clients) {
@@ -87,7 +88,35 @@ async fn the_requests_of_all_sources_in_quarantine_are_listed_by_time(clients: C
     assert_eq!(found, expected);
     let read = store.quarantined_by_id(&found).await.unwrap();
     assert_eq!(read.len(), 4);
-    assert_eq!(*read[&found[0]].as_ref().unwrap(), request(2, 4));
+    assert_eq!(*read[&found[0]].as_ref().unwrap(), request(2, 4).entry);
+}
+
+async fn a_request_larger_than_an_item_is_kept_listed_and_deleted_with_all_its_parts(clients: Clients) {
+    let store = store(&clients).await;
+    let large = SealedRequest { sealed: incompressible(5_000_000), ..request(1, 2) };
+    for request in [&request(1, 1), &large, &request(1, 3)] {
+        store.put_quarantined(request).await.unwrap();
+    }
+    assert!(store.quarantined(&large.entry.id).await.unwrap().as_ref() == Some(&large));
+    let before = store.meter().read_units();
+    let mut found = Vec::new();
+    let mut page = PageRequest { after: None, limit: 1 };
+    loop {
+        let listed = readable(store.quarantine_of(&source_id(1), &page).await.unwrap());
+        found.extend(listed.items.into_iter().map(|entry| entry.id));
+        match listed.next {
+            Some(next) => page.after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, [3, 2, 1].map(|at| request(1, at).entry.id));
+    let units = store.meter().read_units() - before;
+    assert!(units <= 4.0, "no part is read for a list: {units} units");
+
+    assert!(store.delete_quarantined(&large.entry.id).await.unwrap());
+    assert!(!store.delete_quarantined(&large.entry.id).await.unwrap());
+    let left = clients.dynamodb.scan().table_name(&clients.name).send().await.unwrap();
+    assert_eq!(left.items().len(), 2, "the other two requests");
 }
 
 async fn a_day_in_quarantine_ends_at_its_number_of_requests(clients: Clients) {

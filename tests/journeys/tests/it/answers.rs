@@ -7,6 +7,7 @@ use axum::http::{Method, StatusCode};
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use hmac::{Hmac, KeyInit, Mac};
 use intake::Counting;
+use jiff::SignedDuration;
 use journeys::{App, Refusal, Sent};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -140,23 +141,84 @@ async fn what_is_too_large_is_refused_before_or_after_it_is_judged() -> Result<(
     let app = App::start().await?;
     let stripe = Stripe::new([1; 16]);
     let source = app.source("stripe", stripe.secret()).await?;
-    let too_large = Refusal {
+    let unread = Refusal {
         status: 413,
         code: "payload_too_large",
         reason: "too_large",
         by_provider: false,
         kept: false,
     };
-    let larger = Sent::post(&[], vec![b'x'; 512 * 1024 + 1]);
-    app.refuses("a byte more than 512 KiB", (&source, "stripe"), &larger, too_large).await?;
-    let mut declared = Sent::post(&[("content-length", "524289")], "{}");
-    app.refuses("declared so", (&source, "stripe"), &declared, too_large).await?;
-    declared.headers.clear();
-    let noise = STRIPE_EVENT.replace(r#"{"id":"x""#, &format!(r#"{{"n":"{}","id":"x""#, noise(520_000)));
-    let header = stripe_signed(&stripe, app.clock.now().as_second(), noise.as_bytes());
-    let sent = Sent::post(&[("stripe-signature", &header)], noise);
-    let genuine = Refusal { by_provider: true, ..too_large };
-    app.refuses("genuine noise", (&source, "stripe"), &sent, genuine).await
+    let larger = Sent::post(&[], vec![b'x'; 6 * 1024 * 1024 + 1]);
+    app.refuses("a byte more than 6 MiB", (&source, "stripe"), &larger, unread).await?;
+    let declared = Sent::post(&[("content-length", "6291457")], "{}");
+    app.refuses("declared so", (&source, "stripe"), &declared, unread).await?;
+    let kept = Refusal { by_provider: true, kept: true, ..unread };
+    let larger = Sent::post(&[], noise(queue::MAX_BODY_BYTES + 1));
+    app.refuses("a byte more than 4,560 KiB", (&source, "stripe"), &larger, kept).await?;
+    let sent = stripe_filled(&app, &stripe, "x", &noise(1_050_000));
+    app.refuses("genuine noise", (&source, "stripe"), &sent, kept).await
+}
+
+/// A genuine event of Stripe with `filling` in it.
+fn stripe_filled(app: &App, stripe: &Stripe, id: &str, filling: &str) -> Sent {
+    let body = STRIPE_EVENT
+        .replace("evt_1", &format!("evt_{id}"))
+        .replace(r#"{"id":"x""#, &format!(r#"{{"n":"{filling}","id":"x""#));
+    let header = stripe_signed(stripe, app.clock.now().as_second(), body.as_bytes());
+    Sent::post(&[("stripe-signature", &header), ("content-type", "application/json")], body)
+}
+
+#[tokio::test]
+async fn what_lambda_can_carry_is_taken_recorded_and_relayed_byte_for_byte() -> Result<()> {
+    let app = App::start().await?;
+    let stripe = Stripe::new([1; 16]);
+    let source = app.source("stripe", stripe.secret()).await?;
+    let (_, receiver) = app.endpoint_with(json!({ "format": "raw" })).await?;
+    // Noise that is larger than an item of the table, and text that is as large as a body can be.
+    let hard = stripe_filled(&app, &stripe, "hard", &noise(700_000));
+    let room = queue::MAX_BODY_BYTES - stripe_filled(&app, &stripe, "largest", "").body.len();
+    let line = r#"{\"sku\": 1, \"name\": \"a thing\"}, "#;
+    let largest =
+        stripe_filled(&app, &stripe, "largest", &format!("{:_<room$}", line.repeat(room / line.len())));
+    assert_eq!(largest.body.len(), queue::MAX_BODY_BYTES);
+    for (number, sent) in [&hard, &largest].into_iter().enumerate() {
+        let answer = app.send(&source, sent).await?;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        app.stack.settle().await?;
+        // A body that does not travel with its message is sent once its event is committed.
+        app.clock.advance(SignedDuration::from_secs(2));
+        app.stack.settle().await?;
+        let received = receiver.receipts();
+        assert_eq!(received.len(), number + 1);
+        assert!(received[number].body.as_bytes() == sent.body, "byte for byte");
+        let listed = app.get("/v1/events?limit=1").await?;
+        let id = listed["data"][0]["id"].as_str().unwrap_or_default();
+        let raw = app.api(Method::GET, &format!("/v1/events/{id}/raw"), None).await?;
+        assert!(raw.body == sent.body, "byte for byte");
+    }
+    assert_eq!(app.stack.dead_letter_counts()?, (0, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_request_comes_out_of_quarantine_and_is_recorded() -> Result<()> {
+    let app = App::start().await?;
+    let (stripe, other) = (Stripe::new([1; 16]), Stripe::new([2; 16]));
+    let source = app.source("stripe", other.secret()).await?;
+    let sent = stripe_filled(&app, &stripe, "hard", &noise(700_000));
+    app.refuses("of another secret", (&source, "stripe"), &sent, Refusal::rejected(MISMATCH)).await?;
+    let secret = json!({ "secret": stripe.secret() });
+    app.api(Method::POST, &format!("/v1/sources/{source}/secrets"), Some(secret)).await?;
+    let verified =
+        app.api(Method::POST, "/v1/quarantine/verify", Some(json!({ "source": source }))).await?.json();
+    assert_eq!(verified["accepted"], 1, "{verified}");
+    app.stack.settle().await?;
+    let listed = app.get("/v1/events").await?;
+    let id = listed["data"][0]["id"].as_str().unwrap_or_default();
+    let raw = app.api(Method::GET, &format!("/v1/events/{id}/raw"), None).await?;
+    assert!(raw.body == sent.body, "byte for byte");
+    assert_eq!(app.quarantined(&source).await?, 0);
+    Ok(())
 }
 
 #[tokio::test]

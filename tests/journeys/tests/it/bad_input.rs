@@ -61,13 +61,13 @@ async fn unknown_sources_and_large_bodies_are_refused() -> Result<()> {
         let answer = app.webhook(unknown, &good).await?;
         assert_eq!(problem(&answer), (StatusCode::NOT_FOUND, json!("not_found")));
     }
-    let largest = stripe.sign(format!("\"{}\"", "x".repeat(512 * 1024 - 2)), app.clock.now());
+    let largest = stripe.sign(format!("\"{}\"", "x".repeat(queue::MAX_BODY_BYTES - 2)), app.clock.now());
     assert_eq!(
         app.webhook(&source, &largest).await?.status,
         StatusCode::BAD_REQUEST,
         "genuine, but no event"
     );
-    let noise = noise(520_000);
+    let noise = noise(1_050_000);
     let noise = format!(r#"{{"id":"evt_1","type":"a.b","data":{{"object":{{"n":"{noise}"}}}}}}"#);
     let answer = app.webhook(&source, &stripe.sign(noise, app.clock.now())).await?;
     assert_eq!(
@@ -75,7 +75,7 @@ async fn unknown_sources_and_large_bodies_are_refused() -> Result<()> {
         (StatusCode::PAYLOAD_TOO_LARGE, json!("payload_too_large")),
         "it could not be kept"
     );
-    let larger = stripe.sign("x".repeat(512 * 1024 + 1), app.clock.now());
+    let larger = stripe.sign("x".repeat(queue::MAX_BODY_BYTES + 1), app.clock.now());
     let answer = app.webhook(&source, &larger).await?;
     assert_eq!(problem(&answer), (StatusCode::PAYLOAD_TOO_LARGE, json!("payload_too_large")));
     Ok(())

@@ -275,20 +275,21 @@ async fn depth_in_a_genuine_body_harms_nobody() -> Result<()> {
 async fn what_is_too_large_or_comes_by_another_method_is_refused_before_it_is_judged() -> Result<()> {
     let (app, _server) = start().await?;
     let mut report = Report::default();
-    let too_large = Refusal {
+    let unread = Refusal {
         status: 413,
         code: "payload_too_large",
         reason: "too_large",
         by_provider: false,
         kept: false,
     };
+    let too_large = Refusal { by_provider: true, kept: true, ..unread };
     for account in accounts(&app).await? {
         let mut larger = account.genuine.clone();
-        larger.body.resize(512 * 1024 + 1, b' ');
-        report.note(account.refuses(&app, "more than 512 KiB", &larger, too_large).await);
+        larger.body.resize(queue::MAX_BODY_BYTES + 1, b' ');
+        report.note(account.refuses(&app, "more than 4,560 KiB", &larger, too_large).await);
         let declared = Sent { body: Vec::new(), ..account.genuine.clone() };
         let declared = with_header(&declared, "content-length", Some(b"99999999999"));
-        report.note(account.refuses(&app, "declared as more", &declared, too_large).await);
+        report.note(account.refuses(&app, "declared as more", &declared, unread).await);
 
         let get = Sent { method: Method::GET, ..account.genuine.clone() };
         let expected = if account.id() == "braintree" {
