@@ -220,14 +220,18 @@ def test_a_message_that_is_not_ours_goes_to_the_dead_letter_queue_and_harms_no_o
     assert post_signed_by_stripe(stack, shop, json.dumps(sent)).is_success
 
     eventually("the neighbour is recorded", lambda: find_payment(stack, sent["data"]["object"]["id"], "captured"))
-    dead_letters = stack.outputs["EventsDlqUrl"]
-    dead = eventually(
-        "the stranger is a dead letter",
-        lambda: sqs.receive_message(QueueUrl=dead_letters, MessageAttributeNames=["All"]).get("Messages"),
-    )
-    assert [message["Body"] for message in dead] == ["not an envelope"]
-    assert dead[0]["MessageAttributes"]["reason"]["StringValue"]
-    sqs.delete_message(QueueUrl=dead_letters, ReceiptHandle=dead[0]["ReceiptHandle"])
+
+    def waiting() -> list[dict]:
+        return stack.api("GET", "/v1/dead-letters?queue=events&redriven=false")["data"]
+
+    [letter] = eventually("the stranger is a dead letter", waiting)
+    assert (letter["reason"], letter["body_bytes"]) == ("unreadable", len("not an envelope")), letter
+    path = f"/v1/dead-letters/{letter['id']}"
+    assert stack.api("POST", f"{path}/redrive")["status"] == "redriven"
+    [again] = eventually("it has come back", waiting)
+    assert (again["id"], again["redrives"]) == (letter["id"], 1)
+    stack.api("DELETE", path, expect=204)
+    assert waiting() == []
 
 
 @pytest.mark.parametrize(

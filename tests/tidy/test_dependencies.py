@@ -22,6 +22,8 @@ ALLOWED = {
     "intake": {"domain", "providers", "store", "queue", "relay", "platform"},
     # From an order to send events again to the queue: what the sweeper and the REST API share.
     "replay": {"domain", "store", "queue"},
+    # Sends dead letters again: what the sweeper and the REST API share.
+    "redrive": {"domain", "store", "queue", "platform"},
     # Operational events: raised by the dispatcher and the sweeper.
     "notices": {"domain", "store"},
     # Sends to URLs as relay does, and with AWS's clients, which platform builds, to queues and event buses.

@@ -105,11 +105,23 @@ def test_a_function_is_given_the_variables_that_it_reads_and_no_others() -> None
 def test_a_queue_hides_a_message_for_six_times_its_consumers_timeout() -> None:
     queues = of_type("infra/data.yaml", "AWS::SQS::Queue")
     by_logical_id = {properties["LogicalId"]: properties for properties in functions().values()}
+    given = parameters("template.yaml")
     for mapping in of_type("template.yaml", "AWS::Lambda::EventSourceMapping").values():
         queue = queues[mapping["EventSourceArn"].removeprefix("Data.Outputs.").removesuffix("Arn")]
-        waits = 6 * by_logical_id[mapping["FunctionName"]]["Timeout"] + mapping["MaximumBatchingWindowInSeconds"]
-        assert queue["VisibilityTimeout"] >= waits
+        window = mapping["MaximumBatchingWindowInSeconds"]
+        longest = given[window]["MaxValue"] if window in given else window
+        assert queue["VisibilityTimeout"] >= 6 * by_logical_id[mapping["FunctionName"]]["Timeout"] + longest
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_visibility_timeout_of_events_is_the_one_that_repeats_wait_for() -> None:
+    told = re.search(r"EVENTS_VISIBILITY_SECONDS: u16 = (\d+);", sources("shared/queue/src"))
+    queue = of_type("infra/data.yaml", "AWS::SQS::Queue")["EventsQueue"]
+    assert told and queue["VisibilityTimeout"] == int(told[1])
+
+
+def test_an_event_does_not_wait_for_its_batch_unless_the_operator_says_so() -> None:
+    assert parameters("template.yaml")["EventsBatchingWindowSeconds"]["Default"] == 0
 
 
 def test_timeouts_leave_room_for_what_the_function_waits_for() -> None:
@@ -131,6 +143,14 @@ def test_every_queue_keeps_14_days_and_every_main_queue_has_a_dead_letter_queue_
         assert f"{name}Name" in watched, f"nobody watches {name}"
         if name.endswith("Queue"):
             assert queue["RedrivePolicy"]["maxReceiveCount"] == 5, name
+
+
+def test_every_dead_letter_queue_is_emptied_into_the_table_and_has_no_other_behind_it() -> None:
+    dead = {name: queue for name, queue in of_type("infra/data.yaml", "AWS::SQS::Queue").items() if name.endswith("Dlq")}
+    mappings = of_type("template.yaml", "AWS::Lambda::EventSourceMapping").values()
+    read = {m["EventSourceArn"] for m in mappings if m["FunctionName"] == "DeadLetters"}
+    assert read == {f"Data.Outputs.{name}Arn" for name in dead}
+    assert not [name for name, queue in dead.items() if "RedrivePolicy" in queue]
 
 
 def test_what_holds_state_outlives_its_stack() -> None:

@@ -1,9 +1,12 @@
 //! From a queue message to its events.
 
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Arrival, EventId, EventType, IgnoredReason, Notification, PaymentId, SourceId, VerifiedBy};
+use domain::{
+    Arrival, EventId, EventType, IgnoredReason, Notification, PaymentId, Recorder, SourceId, VerifiedBy,
+};
+use jiff::Timestamp;
 use providers::{FetchError, Fetched, Settings, Verified};
-use queue::{Confirmation, EventMessage, Reply};
+use queue::{Confirmation, EventMessage, MAX_RECEIVE_COUNT, Reply, receive_count};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use store::RawEvent;
 pub(crate) struct Incoming {
     /// Its message's place in the batch.
     pub(crate) message: usize,
+    pub(crate) taken: Taken,
     pub(crate) source: SourceId,
     pub(crate) provider: String,
     pub(crate) arrival: Arrival,
@@ -26,6 +30,14 @@ pub(crate) struct Incoming {
     pub(crate) notification: Notification,
     pub(crate) raw: Arc<RawEvent>,
     pub(crate) course: Course,
+}
+
+/// This handing out of its message.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    pub(crate) by: Recorder,
+    /// What is not done now becomes a dead letter, so that waiting for others is no choice any more.
+    pub(crate) is_last: bool,
 }
 
 /// What is to become of it.
@@ -123,20 +135,24 @@ impl Incoming {
 }
 
 /// The error is the reason for the dead letter. It names what is wrong and quotes nothing.
-pub(crate) fn decode(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, String> {
+pub(crate) fn decode(index: usize, message: &SqsMessage, now: Timestamp) -> Result<Vec<Incoming>, String> {
     // A defect that one provider's odd payload brings out must not take the batch down with it.
-    catch_unwind(AssertUnwindSafe(|| decode_or_panic(index, message)))
+    catch_unwind(AssertUnwindSafe(|| decode_or_panic(index, message, now)))
         .unwrap_or_else(|_| Err("decoding the message panicked".to_owned()))
 }
 
-fn decode_or_panic(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, String> {
-    decode_message(index, message).map_err(|error| {
+fn decode_or_panic(index: usize, message: &SqsMessage, now: Timestamp) -> Result<Vec<Incoming>, String> {
+    decode_message(index, message, now).map_err(|error| {
         let cause = error.source().map(|cause| format!(": {cause}"));
         format!("{error}{}", cause.unwrap_or_default())
     })
 }
 
-fn decode_message(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, Undecodable> {
+fn decode_message(index: usize, message: &SqsMessage, now: Timestamp) -> Result<Vec<Incoming>, Undecodable> {
+    let taken = Taken {
+        by: Recorder::new(message.message_id.as_deref().unwrap_or_default(), now),
+        is_last: receive_count(message) >= MAX_RECEIVE_COUNT,
+    };
     let message = EventMessage::decode(message.body.as_deref().ok_or(Undecodable::Empty)?)?;
     let EventMessage { source, provider, received_at, settings, meta, body, fetch, confirmation } = message;
     let verified = Verified::from_parts(meta, body);
@@ -147,7 +163,7 @@ fn decode_message(index: usize, message: &SqsMessage) -> Result<Vec<Incoming>, U
         confirmed_at: None,
         secret: verified.secret().cloned(),
     };
-    let webhook = Webhook { message: index, source, provider, settings: Arc::new(settings), arrival };
+    let webhook = Webhook { message: index, taken, source, provider, settings: Arc::new(settings), arrival };
     if let Some(confirmation) = confirmation {
         return Ok(vec![webhook.confirmed(verified, notifications, confirmation)?]);
     }
@@ -172,6 +188,7 @@ fn raw(verified: Verified, answer: Option<Vec<u8>>) -> Arc<RawEvent> {
 /// What all events of a message have in common.
 struct Webhook {
     message: usize,
+    taken: Taken,
     source: SourceId,
     provider: String,
     settings: Arc<Settings>,
@@ -196,6 +213,7 @@ impl Webhook {
         }
         Incoming {
             message: self.message,
+            taken: self.taken.clone(),
             source: self.source.clone(),
             provider: self.provider.clone(),
             arrival,

@@ -6,7 +6,8 @@
 //! 3. **fold** in memory, payment by payment, and write each payment on condition of the revision that was
 //!    read; on conflict read again, consistently ([`record`]);
 //! 4. **send** the deliveries of all payments together, and the questions to the providers' APIs;
-//! 5. **commit** the events: an event's item is the mark that all of the above has happened;
+//! 5. **commit** the events: an event's item is the mark that all of the above has happened; what another message was
+//!    recording at the same time waits for that one's commit ([`wait`]);
 //! 6. now and then, **note** when a source last sent something ([`activity`]).
 //!
 //! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
@@ -25,10 +26,11 @@ mod activity;
 mod incoming;
 mod record;
 mod relay;
+mod wait;
 
 use activity::Latest;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::{Endpoint, LAST_EVENT_ACCURACY, SourceId, ToldOtherwise};
+use domain::{DeadLetterReason, Endpoint, LAST_EVENT_ACCURACY, SourceId};
 use futures::future::join_all;
 use incoming::{Course, Incoming};
 use jiff::{SignedDuration, Timestamp};
@@ -53,6 +55,7 @@ pub struct Deps {
     pub endpoints: Cache<(), Arc<Vec<Endpoint>>>,
     /// The last event of each source, as this process has noted it.
     pub noted: Cache<SourceId, Timestamp>,
+    pub clock: Clock,
 }
 
 impl Deps {
@@ -65,6 +68,7 @@ impl Deps {
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_DLQ_URL")),
             endpoints: Cache::new(Clock::system(), ENDPOINTS_MAX_AGE),
             noted: Cache::new(Clock::system(), LAST_EVENT_ACCURACY),
+            clock: Clock::system(),
         }
     }
 }
@@ -72,11 +76,13 @@ impl Deps {
 /// Handles one batch. One bad message never fails its neighbours.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> SqsBatchResponse {
     let mut dispositions = vec![Disposition::Done; batch.records.len()];
-    let mut incoming = Vec::new();
+    let (mut incoming, now) = (Vec::new(), deps.clock.now());
     for (index, message) in batch.records.iter().enumerate() {
-        match incoming::decode(index, message) {
+        match incoming::decode(index, message, now) {
             Ok(events) => incoming.extend(events),
-            Err(reason) => dispositions[index] = Disposition::DeadLetter { reason },
+            Err(error) => {
+                dispositions[index] = Disposition::DeadLetter { reason: DeadLetterReason::Unreadable, error };
+            }
         }
     }
     for (index, disposition) in process(deps, incoming).await {
@@ -119,25 +125,37 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
         join_all(groups.values().map(|group| record::record(&deps.store, group, known.as_ref(), &endpoints)))
             .await;
 
-    let mut steps: Vec<&Recorded> = Vec::new();
-    for (group, outcome) in groups.values().zip(&recorded) {
+    let (mut steps, mut waiting) = (Vec::new(), Vec::new());
+    for (group, outcome) in groups.values().zip(recorded) {
         match outcome {
             Ok(outcome) => {
-                steps.extend(&outcome.steps);
-                unfinished.extend(outcome.waiting.iter().map(|message| (*message, another_answer())));
+                steps.extend(outcome.steps);
+                waiting.extend(outcome.waiting);
             }
-            Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(error)))),
+            Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(&error)))),
         }
     }
-    if let Err(error) = relay::send(deps, &steps, &endpoints).await {
+    unfinished.extend(relay_and_commit(deps, &steps, &endpoints).await);
+    // After that, so that nothing in this batch waits for another, and no two batches wait for each other.
+    unfinished.extend(wait::in_place(&deps.store, waiting).await);
+    unfinished
+}
+
+/// Steps 4 and 5.
+async fn relay_and_commit(
+    deps: &Deps,
+    steps: &[Recorded],
+    endpoints: &[Endpoint],
+) -> Vec<(usize, Disposition)> {
+    if let Err(error) = relay::send(deps, steps, endpoints).await {
         tracing::warn!(
             error = &error as &dyn Error,
             "deliveries or questions not sent: the messages will be tried again"
         );
         let retry = Disposition::Retry { reason: error.to_string() };
-        unfinished.extend(steps.iter().map(|step| (step.message, retry.clone())));
-        return unfinished;
+        return steps.iter().map(|step| (step.message, retry.clone())).collect();
     }
+    let mut unfinished = Vec::new();
     let committed = join_all(steps.iter().map(|step| commit(&deps.store, step))).await;
     for (step, outcome) in steps.iter().zip(committed) {
         if let Err(error) = outcome {
@@ -173,20 +191,17 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// By the next try the first answer's event is committed, and this one comes too late.
-fn another_answer() -> Disposition {
-    tracing::info!("another answer about an event is being recorded: this one will be tried again");
-    Disposition::Retry { reason: ToldOtherwise.to_string() }
-}
-
 fn disposition(error: &StoreError) -> Disposition {
     tracing::warn!(error = error as &dyn Error, "an event was not recorded");
     match error {
         StoreError::Unavailable { .. } | StoreError::Conflict => {
             Disposition::Retry { reason: error.to_string() }
         }
-        StoreError::TooLarge | StoreError::Corrupt { .. } => {
-            Disposition::DeadLetter { reason: error.to_string() }
+        StoreError::TooLarge => {
+            Disposition::DeadLetter { reason: DeadLetterReason::TooLarge, error: error.to_string() }
+        }
+        StoreError::Corrupt { .. } => {
+            Disposition::DeadLetter { reason: DeadLetterReason::Corrupt, error: error.to_string() }
         }
     }
 }

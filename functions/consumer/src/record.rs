@@ -1,6 +1,7 @@
 //! Folding the events of one payment and writing it.
 
 use crate::incoming::{Course, Incoming};
+use crate::wait::{self, Waiting};
 use domain::{
     Candidate, Effect, Endpoint, Event, EventId, EventType, IgnoredReason, OutboxEntry, Payment, PaymentId,
     ToldOtherwise, Transition, VerifiedBy,
@@ -61,6 +62,8 @@ pub(crate) struct Recorded {
     pub(crate) course: Course,
     /// What the event that stood for it becomes.
     pub(crate) stand_in: Option<Event>,
+    /// It was being recorded before, by an earlier try or by another message, which did not come to the end.
+    pub(crate) again: bool,
 }
 
 impl Recorded {
@@ -82,8 +85,8 @@ impl Recorded {
 pub(crate) struct Outcome {
     /// Without those that are committed already.
     pub(crate) steps: Vec<Recorded>,
-    /// The messages of answers that have to wait until another answer about their event is committed.
-    pub(crate) waiting: Vec<usize>,
+    /// Those that another message is recording.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 /// Records the events of one group.
@@ -129,21 +132,24 @@ async fn try_record(
         if committed || outcome.steps.iter().any(|step| step.is_repeated_by(incoming, &id)) {
             continue;
         }
-        let Ok(entry) = fold.apply(incoming, &id) else {
-            outcome.waiting.push(incoming.message);
-            continue;
+        let applied = match fold.apply(incoming, &id) {
+            Ok(applied) => applied,
+            Err(HeldBack) => {
+                outcome.waiting.push(Waiting::of(incoming, id));
+                continue;
+            }
         };
-        // "Nothing new" is also what a stale read of the commits says about a repeat of what was relayed as news,
-        // if the payment's outbox has let go of it since.
-        let ignored = entry.as_ref().is_some_and(|entry| entry.transition.effect == Effect::Ignored);
-        if ignored && !known.consistent && is_committed(store, incoming, &id).await? {
+        // A stale read of the commits may not know that an event is done: not one that waits in the outbox, and, if the
+        // outbox has let go of it since, not one that seems to tell nothing new.
+        let is_doubtful = applied.as_ref().is_some_and(Applied::may_be_committed);
+        if is_doubtful && !known.consistent && is_committed(store, incoming, &id).await? {
             fold.forget(&id);
             continue;
         }
-        outcome.steps.push(assemble(incoming, id, entry, fold.payment.as_ref(), endpoints));
+        outcome.steps.push(assemble(incoming, id, applied, fold.payment.as_ref(), endpoints));
     }
     match fold.write(store, known).await {
-        Ok(()) => Ok(Some(outcome)),
+        Ok(()) => Ok(Some(wait::claim_apart(store, group, outcome).await)),
         Err(StoreError::Conflict) => Ok(None),
         Err(error) => Err(error),
     }
@@ -151,10 +157,7 @@ async fn try_record(
 
 /// Whether nothing is left to do for an event whose id is committed.
 fn is_done(incoming: &Incoming, committed: &Committed) -> bool {
-    match incoming.course {
-        Course::Fold | Course::Ask(_) | Course::Unasked => true,
-        Course::Confirm { .. } | Course::Refute | Course::Fail => committed.confirmed,
-    }
+    committed.confirmed || !incoming.names_its_event()
 }
 
 async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Result<bool, StoreError> {
@@ -162,11 +165,27 @@ async fn is_committed(store: &Store, incoming: &Incoming, id: &EventId) -> Resul
     Ok(committed.get(id).is_some_and(|committed| is_done(incoming, committed)))
 }
 
+/// What folding an event has given.
+struct Applied {
+    entry: OutboxEntry,
+    /// It was in the outbox already.
+    again: bool,
+}
+
+impl Applied {
+    fn may_be_committed(&self) -> bool {
+        self.again || self.entry.transition.effect == Effect::Ignored
+    }
+}
+
+/// Another message is recording the event, or another answer about it.
+struct HeldBack;
+
 /// The payment of a group while it is folded.
 struct Fold {
     payment: Option<Payment>,
     revision: u64,
-    /// The events that it did not know: if there are none, it is not written.
+    /// The events that it did not know, or that are taken over: if there are none, it is not written.
     news: BTreeSet<EventId>,
     /// What each event said that is not committed yet, in this batch or in the outbox.
     digests: HashMap<EventId, String>,
@@ -204,7 +223,8 @@ impl Fold {
         }
     }
 
-    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Result<Option<OutboxEntry>, ToldOtherwise> {
+    /// `None` for what touches no payment.
+    fn apply(&mut self, incoming: &Incoming, id: &EventId) -> Result<Option<Applied>, HeldBack> {
         if !incoming.is_folded() {
             return Ok(None);
         }
@@ -224,15 +244,19 @@ impl Fold {
         });
         let known = payment.outbox.iter().find(|entry| entry.event == *id).map(|entry| entry.told.clone());
         let entry = match incoming.course {
-            Course::Confirm { .. } => {
-                payment.confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)?
-            }
+            Course::Confirm { .. } => payment
+                .confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)
+                .map_err(|ToldOtherwise| HeldBack)?,
             _ => payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival),
         };
-        if known.as_ref() != Some(&entry.told) {
-            self.news.insert(id.clone());
+        let again = known.as_ref() == Some(&entry.told);
+        if again && entry.recorder.as_ref().is_some_and(|by| wait::holds_back(by, &incoming.taken)) {
+            return Err(HeldBack);
         }
-        Ok(Some(entry))
+        // Also of what is recorded already: whoever relays an event has written so, which one of several can.
+        payment.set_recorder(id, &incoming.taken.by);
+        self.news.insert(id.clone());
+        Ok(Some(Applied { entry, again }))
     }
 
     /// Takes an event out again that turned out to be committed. Its facts are in the ledger already.
@@ -254,14 +278,15 @@ impl Fold {
 fn assemble(
     incoming: &Incoming,
     id: EventId,
-    entry: Option<OutboxEntry>,
+    applied: Option<Applied>,
     payment: Option<&Payment>,
     endpoints: &[Endpoint],
 ) -> Recorded {
-    let opens_payment = entry.is_some() && payment.is_some_and(|payment| payment.first_event == id);
+    let again = applied.as_ref().is_some_and(|applied| applied.again);
+    let opens_payment = applied.is_some() && payment.is_some_and(|payment| payment.first_event == id);
     // The arrival that was recorded, so that a repeat is told in the same bytes.
-    let (arrival, transition) = match entry {
-        Some(entry) => (entry.arrival, Some(entry.transition)),
+    let (arrival, transition) = match applied {
+        Some(Applied { entry, .. }) => (entry.arrival, Some(entry.transition)),
         None => (incoming.arrival.clone(), None),
     };
     let notified = incoming.event_type();
@@ -303,6 +328,7 @@ fn assemble(
         course: incoming.course.clone(),
         stand_in: stand_in(incoming, &event),
         event,
+        again,
     }
 }
 

@@ -16,13 +16,13 @@ const MAX_CARRIED_BYTES: usize = 64 * 1024;
 const COMMIT_TAKES: Duration = Duration::from_secs(1);
 
 /// Returns once SQS has confirmed every delivery and every question of every step.
-pub(crate) async fn send(deps: &Deps, steps: &[&Recorded], endpoints: &[Endpoint]) -> Result<(), QueueError> {
+pub(crate) async fn send(deps: &Deps, steps: &[Recorded], endpoints: &[Endpoint]) -> Result<(), QueueError> {
     let mut messages = Vec::new();
     for step in steps {
         for raised in &step.raised {
-            messages.extend(deliveries(raised, None, endpoints));
+            messages.extend(deliveries(raised, None, endpoints, step.again));
         }
-        messages.extend(deliveries(&step.event, Some(&step.raw), endpoints));
+        messages.extend(deliveries(&step.event, Some(&step.raw), endpoints, step.again));
     }
     deps.deliveries.send_all(messages).await?;
     deps.fetches.send_all(steps.iter().filter_map(|step| question(step)).collect()).await
@@ -48,7 +48,7 @@ fn question(step: &Recorded) -> Option<Outgoing> {
 }
 
 /// `raw` is the request that the event came in, if it came in one.
-fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint]) -> Vec<Outgoing> {
+fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint], again: bool) -> Vec<Outgoing> {
     // The body travels with the message, so that the first attempts need no read. A retry long after builds
     // the same bytes from the stored event; so does the first attempt of a body that would crowd a batch.
     let mut bodies: HashMap<BodyFormat, Option<Carried>> = HashMap::new();
@@ -65,7 +65,8 @@ fn deliveries(event: &Event, raw: Option<&RawEvent>, endpoints: &[Endpoint]) -> 
             event.event_type,
             event.received_at,
             carried,
-        );
+        )
+        .sent_again(again);
         messages.push(message.after(delay));
     }
     messages

@@ -10,8 +10,8 @@ use crate::target::{self, Target, TargetError};
 use aws_lambda_events::sqs::SqsMessage;
 use destinations::About;
 use domain::{
-    Attempt, BodyFormat, Delivery, DeliveryStatus, DisabledReason, EVENT_COMMIT_PATIENCE, Notice, ReplayId,
-    RetrySchedule,
+    Attempt, BodyFormat, DeadLetterReason, Delivery, DeliveryStatus, DisabledReason, EVENT_COMMIT_PATIENCE,
+    Notice, ReplayId, RetrySchedule,
 };
 use jiff::Timestamp;
 use platform::VaultError;
@@ -25,19 +25,25 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     let decoded = DeliveryMessage::decode(message.body.as_deref().unwrap_or_default());
     let delivery = match decoded {
         Ok(delivery) => delivery,
-        Err(error) => return Disposition::DeadLetter { reason: error.to_string() },
+        Err(error) => {
+            return Disposition::DeadLetter {
+                reason: DeadLetterReason::Unreadable,
+                error: error.to_string(),
+            };
+        }
     };
     let lane = if deps.slow_deliveries.is_source_of(message) { Lane::Slow } else { Lane::Fast };
-    match make(deps, &delivery, lane, queue::receive_count(message) > 1).await {
+    let is_repeat = queue::receive_count(message) > 1 || queue::dead_letter_of(message).is_some();
+    match make(deps, &delivery, lane, is_repeat).await {
         Ok(()) => Disposition::Done,
         Err(error) => {
             tracing::warn!(delivery = %delivery.delivery, error = &*error, "the attempt could not be made or recorded");
-            let reason = error.to_string();
-            if is_hopeless(&*error) {
-                leave_due_index(deps, &delivery).await;
-                Disposition::DeadLetter { reason }
-            } else {
-                Disposition::Retry { reason }
+            match hopeless(&*error) {
+                Some(reason) => {
+                    leave_due_index(deps, &delivery).await;
+                    Disposition::DeadLetter { reason, error: error.to_string() }
+                }
+                None => Disposition::Retry { reason: error.to_string() },
             }
         }
     }
@@ -53,34 +59,40 @@ async fn leave_due_index(deps: &Deps, message: &DeliveryMessage) {
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Whether no later try can end otherwise.
-fn is_hopeless(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
-        (Some(error), _) => matches!(error, StoreError::Corrupt { .. } | StoreError::TooLarge),
-        (_, Some(TargetError::Store(error))) => matches!(error, StoreError::Corrupt { .. }),
+/// Why no later try can end otherwise; `None` if one can.
+fn hopeless(error: &(dyn Error + Send + Sync + 'static)) -> Option<DeadLetterReason> {
+    let is_corrupt = match (error.downcast_ref::<StoreError>(), error.downcast_ref::<TargetError>()) {
+        (Some(StoreError::TooLarge), _) => return Some(DeadLetterReason::TooLarge),
+        (Some(error), _) | (_, Some(TargetError::Store(error))) => {
+            matches!(error, StoreError::Corrupt { .. })
+        }
         (_, Some(TargetError::Open(OpenError::Sealed(_, error)))) => matches!(error, VaultError::Unopenable),
         (_, Some(TargetError::Open(OpenError::Invalid(_)))) => true,
         (None, None) => false,
-    }
+    };
+    is_corrupt.then_some(DeadLetterReason::Corrupt)
 }
 
 async fn make(deps: &Deps, message: &DeliveryMessage, lane: Lane, is_repeat: bool) -> Result<(), Failure> {
-    // A first attempt that comes from the consumer (they carry the payload), and was not handed out before, can't
+    // A first attempt that comes from the consumer (they carry the payload), and was not queued or handed out before, can't
     // be recorded yet: that read is saved. One that we have sent on ourselves may have been sent on twice.
+    let is_repeat = is_repeat || message.again;
     let is_first = message.attempt == 1 && message.carried.is_some() && message.hops == 0 && !is_repeat;
     let stored = if is_first { None } else { deps.store.delivery(&message.delivery).await? };
-    if let Some(stored) = stored.as_ref().filter(|stored| attempts(&stored.delivery) >= message.attempt) {
+    if let Some(stored) = stored.as_ref().filter(|stored| is_made(&stored.delivery, message)) {
         // Made and recorded; what may be missing is what the breaker makes of it, and the message for the next one.
         breaker::catch_up(deps, &stored.delivery).await;
         return follow_up(deps, &stored.delivery, message, lane).await;
     }
-    let stored = stored.unwrap_or_else(|| not_attempted(message));
+    let mut stored = stored.unwrap_or_else(|| not_attempted(message));
+    // If this message is the dead letter that it waited for: it came back.
+    stored.delivery.dead_letter = None;
     let target = match target::load(deps, &message.endpoint).await? {
         Target::Reachable(target) if target.destination == Place::Poll => {
             return Ok(mailbox::place(deps, message, stored).await?);
         }
         Target::Reachable(target) => target,
-        Target::Closed => return cancel(deps, stored.delivery, stored.revision).await,
+        Target::Closed => return cancel(deps, stored).await,
     };
     let lease = match gate::ask(deps, message, &target, lane).await? {
         Gate::Enter(lease) => lease,
@@ -102,13 +114,13 @@ async fn attempt(
     target: &relay::Target,
     stored: StoredDelivery,
 ) -> Result<(), Failure> {
-    let StoredDelivery { delivery, revision, .. } = stored;
-    let Some(body) = body(deps, message, &delivery, target.format).await? else {
-        return cancel(deps, delivery, revision).await;
+    let delivery = &stored.delivery;
+    let Some(body) = body(deps, message, delivery, target.format).await? else {
+        return cancel(deps, stored).await;
     };
     let at = deps.clock.now();
     let mut signed = target.sign(message.delivery.as_str(), at, body)?;
-    let replay = replay(message, &delivery);
+    let replay = replay(message, delivery);
     if let Some(value) = replay.as_ref().and_then(|replay| replay.as_str().try_into().ok()) {
         signed.headers.push((REPLAY, value));
     }
@@ -123,7 +135,7 @@ async fn attempt(
     let sending = deps.sender.send(&target.destination, signed, &about, target.timeout);
     let sent = pace::watch(deps, &message.endpoint, sending).await;
     // Nothing is sent to who polls: they had their turn above.
-    let Some(answer) = sent else { return cancel(deps, delivery, revision).await };
+    let Some(answer) = sent else { return cancel(deps, stored).await };
     let verdict = relay::classify(&answer, deps.clock.now());
     if verdict == Verdict::Disable {
         target::disable(deps, &message.endpoint, DisabledReason::Gone).await?;
@@ -131,13 +143,15 @@ async fn attempt(
     // One that was never attempted begins its schedule, whoever asked for it.
     let manual = message.manual && !delivery.attempts.is_empty();
     let made = Made { at, manual, replay, answer, verdict, schedule: target.schedule.clone() };
-    let delivery = record(deps, message, delivery, revision, &made).await?;
+    let recorded = record(deps, message, stored, &made).await?;
     breaker::note(deps, &message.endpoint, &made.verdict).await;
-    // The retry that was waiting is still waiting.
-    if manual && !matches!(made.verdict, Verdict::Stop { .. }) {
-        return Ok(());
+    match recorded {
+        // The retry that was waiting is still waiting.
+        Recorded::Settled(_) if manual && !matches!(made.verdict, Verdict::Stop { .. }) => Ok(()),
+        Recorded::Settled(delivery) => follow_up(deps, &delivery, message, lane).await,
+        // Whoever settled it sees to what follows.
+        Recorded::Beside => Ok(()),
     }
-    follow_up(deps, &delivery, message, lane).await
 }
 
 /// The replay that an attempt is made for: the one that asked for it, or the one that brought the delivery into being,
@@ -148,21 +162,12 @@ fn replay(message: &DeliveryMessage, delivery: &Delivery) -> Option<ReplayId> {
 }
 
 pub(crate) fn not_attempted(message: &DeliveryMessage) -> StoredDelivery {
-    let delivery = Delivery {
-        id: message.delivery.clone(),
-        event: message.event.clone(),
-        endpoint: message.endpoint.clone(),
-        event_type: message.event_type,
-        status: DeliveryStatus::Pending,
-        created_at: message.created_at,
-        next_attempt_at: None,
-        attempts: Vec::new(),
-    };
-    StoredDelivery { delivery, revision: 0, placed: None, asked: None }
+    StoredDelivery { delivery: message.unattempted(), revision: 0, placed: None, asked: None }
 }
 
-pub(crate) fn attempts(delivery: &Delivery) -> u32 {
-    u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX)
+/// Whether the attempt that the message asks for was made.
+pub(crate) fn is_made(delivery: &Delivery, message: &DeliveryMessage) -> bool {
+    delivery.attempts_made() >= message.attempt
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -210,53 +215,85 @@ struct Made {
     schedule: RetrySchedule,
 }
 
-/// Adds the attempt to the delivery, with what follows from it. If somebody else wrote the delivery in between
-/// (a repeat of the same message, at the same time), it is added to what they wrote, unless that is settled, or this is the
-/// failure of an attempt that they recorded already.
+/// How an attempt was recorded.
+enum Recorded {
+    /// With what follows from it.
+    Settled(Delivery),
+    /// In the log alone, or at best as the success that somebody else's attempt was not.
+    Beside,
+}
+
+/// Adds the attempt to the delivery, with what follows from it. If somebody else wrote the delivery in between it is
+/// added to what they wrote: every request that reached the endpoint is in the log.
 async fn record(
     deps: &Deps,
     message: &DeliveryMessage,
-    before: Delivery,
-    mut revision: u64,
+    before: StoredDelivery,
     made: &Made,
-) -> Result<Delivery, Failure> {
-    let mut delivery = before.clone();
+) -> Result<Recorded, Failure> {
+    let (mut stored, mut is_beside) = (before.clone(), false);
     loop {
-        settle(deps, &mut delivery, made);
-        let wait = delivery.next_attempt_at.map_or(Wait::Nothing, |next| {
-            let is_queued = later::waits_in_queue(message, next, deps.clock.now());
-            Wait::Due(if is_queued { next + LOST_MESSAGE_GRACE } else { next })
-        });
-        match deps.store.put_delivery(&delivery, revision, wait).await {
-            Ok(_) => return Ok(delivery),
+        let recorded = if is_beside {
+            record_beside(deps, message, stored, made).await.map(|()| Recorded::Beside)
+        } else {
+            let settled = settle(deps, stored.delivery, made);
+            put(deps, message, &settled, stored.revision).await.map(|()| Recorded::Settled(settled))
+        };
+        match recorded {
             Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+            recorded => return Ok(recorded?),
         }
-        let Some(written) = deps.store.delivery(&before.id).await? else {
-            // It has expired meanwhile.
-            (delivery, revision) = (before.clone(), 0);
-            continue;
-        };
-        // It may only have been parked.
-        let is_recorded = attempts(&written.delivery) >= message.attempt;
-        let is_over = match written.delivery.status {
-            DeliveryStatus::Succeeded => true,
-            DeliveryStatus::Canceled => made.verdict != Verdict::Succeeded,
-            _ => is_recorded && made.verdict != Verdict::Succeeded,
-        };
-        if is_over {
-            return Ok(written.delivery);
-        }
-        (delivery, revision) = (written.delivery, written.revision);
+        // Gone, if it has expired meanwhile.
+        let found = deps.store.delivery(&message.delivery).await?;
+        stored = found.unwrap_or_else(|| StoredDelivery { revision: 0, ..before.clone() });
+        // Or else it was only parked.
+        is_beside = is_made(&stored.delivery, message)
+            || matches!(stored.delivery.status, DeliveryStatus::Succeeded | DeliveryStatus::Canceled);
     }
 }
 
-/// Writes the attempt into `delivery`, and what follows from it. A manual one only ever improves matters: the
+/// Adds an attempt to the log of a delivery that was settled while it was under way, by a copy of the same message or for
+/// another reason. It only ever improves matters: a success counts, and a failure changes nothing, not even what the
+/// delivery waits for.
+async fn record_beside(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    stored: StoredDelivery,
+    made: &Made,
+) -> Result<(), StoreError> {
+    let StoredDelivery { mut delivery, revision, .. } = stored;
+    let is_repeat = is_made(&delivery, message);
+    log(&mut delivery, made, is_repeat);
+    if made.verdict == Verdict::Succeeded && delivery.status != DeliveryStatus::Succeeded {
+        let (status, next_attempt_at) = (DeliveryStatus::Succeeded, None);
+        let delivery = Delivery { status, next_attempt_at, dead_letter: None, ..delivery };
+        return put(deps, message, &delivery, revision).await;
+    }
+    deps.store.log_attempt(&delivery, revision).await
+}
+
+async fn put(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    delivery: &Delivery,
+    revision: u64,
+) -> Result<(), StoreError> {
+    let wait = delivery.next_attempt_at.map_or(Wait::Nothing, |next| {
+        let is_queued = later::waits_in_queue(message, next, deps.clock.now());
+        Wait::Due(if is_queued { next + LOST_MESSAGE_GRACE } else { next })
+    });
+    deps.store.put_delivery(delivery, revision, wait).await.map(|_| ())
+}
+
+fn log(delivery: &mut Delivery, made: &Made, repeat: bool) {
+    let attempt = made.answer.attempt(delivery.next_number(), made.at, made.verdict, made.manual);
+    delivery.attempts.push(Attempt { repeat, replay: made.replay.clone(), ..attempt });
+}
+
+/// The delivery with the attempt, and with what follows from it. A manual one only ever improves matters: the
 /// schedule goes on as if it had not been made, and what was delivered stays delivered.
-fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
-    let number = attempts(delivery) + 1;
-    let attempt = made.answer.attempt(number, made.at, made.verdict, made.manual);
-    delivery.attempts.push(Attempt { replay: made.replay.clone(), ..attempt });
+fn settle(deps: &Deps, mut delivery: Delivery, made: &Made) -> Delivery {
+    log(&mut delivery, made, false);
     let (status, next_attempt_at) = match made.verdict {
         Verdict::Succeeded => (DeliveryStatus::Succeeded, None),
         _ if delivery.status == DeliveryStatus::Succeeded => (DeliveryStatus::Succeeded, None),
@@ -265,22 +302,20 @@ fn settle(deps: &Deps, delivery: &mut Delivery, made: &Made) {
         Verdict::Stop { .. } => (DeliveryStatus::Exhausted, None),
         Verdict::Retry { .. } if made.manual => (delivery.status, delivery.next_attempt_at),
         Verdict::Retry { retry_after_seconds, .. } => {
-            let scheduled = delivery.attempts.iter().filter(|attempt| !attempt.manual).count();
             let asked = retry_after_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-            let number = u32::try_from(scheduled).unwrap_or(u32::MAX);
-            match made.schedule.delay_after(number, deps.entropy.unit(), asked) {
+            match made.schedule.delay_after(delivery.scheduled_attempts(), deps.entropy.unit(), asked) {
                 Some(delay) => (DeliveryStatus::Retrying, Some(deps.clock.now() + delay)),
                 None => (DeliveryStatus::Exhausted, None),
             }
         }
     };
-    delivery.status = status;
-    delivery.next_attempt_at = next_attempt_at;
+    Delivery { status, next_attempt_at, dead_letter: None, ..delivery }
 }
 
 /// There is nothing to send, or nowhere to send it. What was delivered, or given up, stays that: it came up because somebody
 /// asked for it again.
-async fn cancel(deps: &Deps, mut delivery: Delivery, revision: u64) -> Result<(), Failure> {
+async fn cancel(deps: &Deps, stored: StoredDelivery) -> Result<(), Failure> {
+    let StoredDelivery { mut delivery, revision, .. } = stored;
     if !matches!(delivery.status, DeliveryStatus::Succeeded | DeliveryStatus::Exhausted) {
         delivery.status = DeliveryStatus::Canceled;
     }

@@ -89,8 +89,8 @@ pub(crate) async fn queue_next(deps: &Deps, delivery: &Delivery, cause: &Deliver
     let next = delivery.next_attempt_at.filter(|_| delivery.status == DeliveryStatus::Retrying);
     let now = deps.clock.now();
     let Some(next) = next.filter(|next| waits_in_queue(cause, *next, now)) else { return };
-    let number = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let message = DeliveryMessage::retry(delivery, number, cause.carried.clone()).because_of(cause);
+    let message = DeliveryMessage::retry(delivery, delivery.attempts_made() + 1, cause.carried.clone())
+        .because_of(cause);
     if let Err(error) = lane.queue(deps).send(message.after(until(next, now))).await {
         tracing::warn!(delivery = %delivery.id, error = &error as &dyn Error, "retry not queued: left to the sweeper");
     }

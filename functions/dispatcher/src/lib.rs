@@ -7,8 +7,9 @@
 //!
 //! **Guarantee:** an attempt that was made is recorded or made again, never forgotten; the next attempt is in
 //! the due-index in the same write that records the failure, so nothing hangs on the queue send that follows. A
-//! message that comes again is recognised by the number of attempts that are recorded; two copies of a first
-//! message at the same time are both sent. Delivery is at least once, with a `webhook-id` that does not change.
+//! message that comes again is recognised by the number of attempts that are recorded; two copies of a message that are
+//! attempted at the same moment are both sent, and both in the log, the second as a repeat. Delivery is at least once, with a
+//! `webhook-id` that does not change.
 
 mod attempt;
 mod breaker;

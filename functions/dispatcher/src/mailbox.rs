@@ -9,7 +9,7 @@
 //! the earlier placing does not end the later one.
 
 use crate::Deps;
-use crate::attempt::{attempts, not_attempted};
+use crate::attempt::{is_made, not_attempted};
 use domain::DeliveryStatus;
 use queue::DeliveryMessage;
 use store::{Asked, Placed, StoreError, StoredDelivery, Wait};
@@ -20,7 +20,7 @@ pub(crate) async fn place(
     mut stored: StoredDelivery,
 ) -> Result<(), StoreError> {
     let asked = asked(message);
-    while attempts(&stored.delivery) < message.attempt && !waits_for_it(&stored, asked.as_ref()) {
+    while !is_made(&stored.delivery, message) && !waits_for_it(&stored, asked.as_ref()) {
         let StoredDelivery { mut delivery, revision, .. } = stored;
         // What was delivered stays delivered.
         if delivery.status != DeliveryStatus::Succeeded {

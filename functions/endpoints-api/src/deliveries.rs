@@ -102,8 +102,7 @@ pub(crate) async fn retry(
         }
         Some(EndpointStatus::Active | EndpointStatus::Failing) => {}
     }
-    let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX - 1);
-    let message = DeliveryMessage::retry(&delivery, made + 1, None).by_hand();
+    let message = DeliveryMessage::retry(&delivery, delivery.attempts_made() + 1, None).by_hand();
     deps.deliveries.send(message.after(Duration::ZERO)).await.map_err(Problem::unavailable)?;
     Ok(http::json(StatusCode::ACCEPTED, &DeliveryView::from(&delivery)))
 }

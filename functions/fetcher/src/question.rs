@@ -4,7 +4,7 @@ use crate::source::{self, Account, AccountError};
 use crate::verdict::{self, Verdict};
 use crate::{Deps, MAX_ATTEMPTS, delay_after};
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{Notification, SourceId};
+use domain::{DeadLetterReason, Notification, SourceId};
 use providers::{ApiMethod, ApiRequest, Fetch, Verified};
 use queue::{
     Confirmation, Disposition, EventMessage, FetchMessage, MAX_MESSAGE_BYTES, MAX_RECEIVE_COUNT, Outgoing,
@@ -34,13 +34,15 @@ enum Failure {
 }
 
 impl Failure {
-    fn is_lasting(&self) -> bool {
+    /// Why no later try can end otherwise; `None` if one can.
+    fn lasting(&self) -> Option<DeadLetterReason> {
         match self {
-            Self::NoQuestion | Self::NotSendable | Self::TooLarge | Self::Message(_) | Self::Payload(_) => {
-                true
+            Self::NoQuestion | Self::NotSendable | Self::Message(_) | Self::Payload(_) => {
+                Some(DeadLetterReason::Unreadable)
             }
-            Self::Account(error) => error.is_lasting(),
-            Self::Queue(_) => false,
+            Self::TooLarge => Some(DeadLetterReason::TooLarge),
+            Self::Account(error) => error.is_lasting().then_some(DeadLetterReason::Refused),
+            Self::Queue(_) => None,
         }
     }
 }
@@ -50,7 +52,8 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
         Ok(question) => question,
         Err(failure) => {
             tracing::warn!(error = &failure as &dyn Error, "a question to a provider's API can't be read");
-            return Disposition::DeadLetter { reason: failure.to_string() };
+            let error = failure.to_string();
+            return Disposition::DeadLetter { reason: DeadLetterReason::Unreadable, error };
         }
     };
     let FetchMessage { event, attempt, webhook } = &question.message;
@@ -58,11 +61,13 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
     let disposition = ask(deps, &question).await.unwrap_or_else(|failure| {
         let error = &failure as &dyn Error;
         tracing::warn!(error, %event, %source, provider, attempt, "a provider's API could not be asked");
-        let reason = failure.to_string();
-        if failure.is_lasting() { Disposition::DeadLetter { reason } } else { Disposition::Retry { reason } }
+        match failure.lasting() {
+            Some(reason) => Disposition::DeadLetter { reason, error: failure.to_string() },
+            None => Disposition::Retry { reason: failure.to_string() },
+        }
     });
     let reason = match &disposition {
-        Disposition::DeadLetter { reason } => reason,
+        Disposition::DeadLetter { error, .. } => error,
         Disposition::Retry { reason } if receive_count(message) >= MAX_RECEIVE_COUNT => reason,
         Disposition::Retry { .. } | Disposition::Done => return disposition,
     };
@@ -137,11 +142,13 @@ async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
                 Ok(Disposition::Done)
             }
             None => {
-                let reason = format!("given up after {MAX_ATTEMPTS} calls: {reason}");
-                Ok(Disposition::DeadLetter { reason })
+                let error = format!("given up after {MAX_ATTEMPTS} calls: {reason}");
+                Ok(Disposition::DeadLetter { reason: DeadLetterReason::Unanswered, error })
             }
         },
-        Verdict::Refused { reason } | Verdict::Hopeless { reason } => Ok(Disposition::DeadLetter { reason }),
+        Verdict::Refused { reason: error } | Verdict::Hopeless { reason: error } => {
+            Ok(Disposition::DeadLetter { reason: DeadLetterReason::Refused, error })
+        }
     }
 }
 

@@ -1,11 +1,12 @@
-//! Sources with their secrets, and API keys.
+//! Sources with their secrets, dead letters, and API keys.
 //!
 //! **Guarantee:** a source's secret is never shown, and what is stored of it is sealed. An API key is shown in
 //! the one answer that created it, and stored as a hash. Keys are the admin's business: every other scope is
 //! refused, or a key could make itself a stronger one. Of a request in quarantine neither the address nor a header's
-//! value nor the body is ever shown.
+//! value nor the body is ever shown, and of a dead letter nothing of its message but what it is about.
 
 mod api_keys;
+mod dead_letters;
 mod input;
 mod providers;
 mod quarantine;
@@ -19,6 +20,7 @@ use intake::{Counters, Intake};
 use jiff::SignedDuration;
 use platform::{AdminKeyHash, Aws, Clock, Entropy, Metrics, Settings, Vault};
 use queue::Queue;
+use redrive::{Queues, Redriver};
 use relay::{Client, EgressPolicy};
 use std::sync::Arc;
 use store::Store;
@@ -29,6 +31,7 @@ pub struct Deps {
     store: Store,
     vault: Vault,
     intake: Arc<Intake>,
+    redriver: Redriver,
     public_url: String,
     cursors: Cursors,
     auth: Authenticator,
@@ -39,11 +42,13 @@ pub struct Deps {
 impl Deps {
     /// `public_url` is what webhook URLs begin with (scheme, host, port, stage); `admin_key_hash` is the SHA-256 of
     /// the admin key in lower-case hex. `intake` judges what is in quarantine, by sources that it must not keep: they
-    /// have just been corrected.
+    /// have just been corrected. `queues` are where dead letters go back to.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the world of its own")]
     pub fn new(
         store: Store,
         vault: Vault,
         intake: Intake,
+        queues: Queues,
         public_url: &str,
         admin_key_hash: AdminKeyHash,
         clock: Clock,
@@ -53,7 +58,8 @@ impl Deps {
         let auth = Authenticator::new(store.clone(), admin_key_hash, clock.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
         let intake = Arc::new(intake);
-        Self { store, vault, intake, public_url, cursors, auth, clock, entropy }
+        let redriver = Redriver::new(store.clone(), vault.clone(), queues, clock.clone());
+        Self { store, vault, intake, redriver, public_url, cursors, auth, clock, entropy }
     }
 
     /// From the environment of a Lambda function. What is missing is noted in `settings`.
@@ -63,9 +69,15 @@ impl Deps {
         let store = Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE"));
         let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone());
         let metrics = Metrics::stdout(settings.required("PAYRELAY_SERVICE"), clock.clone());
+        let queues = Queues {
+            events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
+            deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
+            slow_deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_SLOW_DELIVERIES_QUEUE_URL")),
+            fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
+        };
         let parts = intake::Parts {
             store: store.clone(),
-            events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
+            events: queues.events.clone(),
             vault: vault.clone(),
             client: Client::new(EgressPolicy::strict(), intake::limits()),
             counters: Counters::new(metrics),
@@ -76,6 +88,7 @@ impl Deps {
             store,
             vault,
             Intake::new(parts, SignedDuration::ZERO),
+            queues,
             &settings.required("PAYRELAY_PUBLIC_URL"),
             AdminKeyHash::from_settings(settings),
             clock,
@@ -113,6 +126,11 @@ fn routes(deps: &Deps) -> Routes<Deps> {
         .get("/v1/quarantine/{id}", read, quarantine::get)
         .delete("/v1/quarantine/{id}", write, quarantine::delete)
         .post("/v1/quarantine/{id}/verify", write, quarantine::verify)
+        .get("/v1/dead-letters", Scope::DeadLettersRead, dead_letters::list)
+        .post("/v1/dead-letters/redrive", Scope::DeadLettersWrite, dead_letters::redrive_all)
+        .get("/v1/dead-letters/{id}", Scope::DeadLettersRead, dead_letters::get)
+        .delete("/v1/dead-letters/{id}", Scope::DeadLettersWrite, dead_letters::delete)
+        .post("/v1/dead-letters/{id}/redrive", Scope::DeadLettersWrite, dead_letters::redrive)
         .get("/v1/api-keys", Scope::Admin, api_keys::list)
         .post("/v1/api-keys", Scope::Admin, api_keys::create)
         .get("/v1/api-keys/{id}", Scope::Admin, api_keys::get)

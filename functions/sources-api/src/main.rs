@@ -1,4 +1,4 @@
-//! Lambda: answers `/v1/sources`, `/v1/providers`, `/v1/quarantine` and `/v1/api-keys`.
+//! Lambda: answers `/v1/sources`, `/v1/providers`, `/v1/quarantine`, `/v1/dead-letters` and `/v1/api-keys`.
 
 use platform::{Settings, init_logs};
 use sources_api::{Deps, service};

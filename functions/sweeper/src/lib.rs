@@ -1,4 +1,5 @@
-//! Once a minute: queues the deliveries whose time has come, looks after the sources, then goes on with the replays.
+//! Once a minute: queues the deliveries whose time has come, sends dead letters again ([`redrives`]), looks after the sources,
+//! then goes on with the replays.
 //!
 //! **Guarantee:** an entry leaves the due-index only when its delivery is written again, with the outcome of the
 //! attempt. What is queued here is moved to a later time first of all *after* the queue has confirmed it: a
@@ -10,13 +11,15 @@
 //! Replays come after what is due, and take their steps in turn ([`replay`]): none waits for another to end. The sources
 //! ([`watch`]) are looked after in every tenth minute, and neither waits for the other's failing.
 
+mod redrives;
 mod watch;
 
 use domain::{DeliveryId, DeliveryStatus};
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use platform::{Aws, Clock, Settings};
+use platform::{Aws, Clock, Entropy, Settings, Vault};
 use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
+use redrive::{Queues, RedriveError, Redriver};
 use replay::{Step, StepError};
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
@@ -39,6 +42,7 @@ const MAX_REPLAYS: usize = 100;
 pub struct Deps {
     pub store: Store,
     pub deliveries: Queue,
+    pub redriver: Redriver,
     pub clock: Clock,
 }
 
@@ -46,6 +50,8 @@ pub struct Deps {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
     pub queued: usize,
+    /// Dead letters that were sent again.
+    pub redriven: usize,
     /// Operational events about sources that were raised.
     pub notices: usize,
     /// Steps of replays that were taken.
@@ -58,6 +64,12 @@ pub enum SweepError {
     Store(#[from] StoreError),
     #[error("due deliveries could not be queued")]
     Queue(#[from] QueueError),
+    #[error("dead letters could not be sent again: {failed} of them")]
+    Redrive {
+        failed: usize,
+        #[source]
+        first: RedriveError,
+    },
     #[error("the sources could not be looked after: {failed} of them")]
     Watch {
         failed: usize,
@@ -75,15 +87,22 @@ pub enum SweepError {
 impl Deps {
     pub fn from_settings(settings: &mut Settings) -> Self {
         let aws = Aws::from_settings(settings);
-        Self {
-            store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
+        let clock = Clock::system();
+        let store = Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE"));
+        let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system());
+        let queues = Queues {
+            events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
             deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),
-            clock: Clock::system(),
-        }
+            slow_deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_SLOW_DELIVERIES_QUEUE_URL")),
+            fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
+        };
+        let deliveries = queues.deliveries.clone();
+        let redriver = Redriver::new(store.clone(), vault, queues, clock.clone());
+        Self { store, deliveries, redriver, clock }
     }
 }
 
-/// Drains all shards, looks after the sources if it is time, then goes on with the replays.
+/// Drains all shards, sends dead letters again, looks after the sources if it is time, then goes on with the replays.
 pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
     let started = deps.clock.now();
     let mut swept = Swept::default();
@@ -92,11 +111,13 @@ pub async fn handle(deps: &Deps) -> Result<Swept, SweepError> {
         let drained = drain(deps, shard, started, &mut swept.queued).await;
         failed = failed.or(drained.err());
     }
+    let redriven = redrive(deps, started).await;
     let watched = watch(deps, started).await;
     let replayed = replay(deps, started + MAX_RUN).await;
     if let Some(error) = failed {
         return Err(error);
     }
+    swept.redriven = redriven?;
     swept.replay_steps = replayed?;
     swept.notices = watched?;
     Ok(swept)
@@ -121,6 +142,14 @@ async fn drain(deps: &Deps, shard: u8, started: Timestamp, queued: &mut usize) -
         }
     }
     Ok(())
+}
+
+async fn redrive(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
+    let redrives::Sent { sent, failed } = redrives::send(deps, started).await?;
+    match (failed.len(), failed.into_iter().next()) {
+        (failed, Some(first)) => Err(SweepError::Redrive { failed, first }),
+        (_, None) => Ok(sent),
+    }
 }
 
 async fn watch(deps: &Deps, started: Timestamp) -> Result<usize, SweepError> {
@@ -196,8 +225,7 @@ fn is_waiting(stored: &StoredDelivery) -> bool {
 /// Without the payload: the dispatcher reads it from the event.
 fn next(stored: &StoredDelivery) -> Outgoing {
     let StoredDelivery { delivery, asked, .. } = stored;
-    let number = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let message = DeliveryMessage::retry(delivery, number, None);
+    let message = DeliveryMessage::retry(delivery, delivery.attempts_made() + 1, None);
     let message = match asked {
         None => message,
         Some(Asked::ByHand) => message.by_hand(),

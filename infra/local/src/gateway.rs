@@ -25,7 +25,13 @@ pub(crate) fn router(functions: Functions) -> Router {
             &functions.webhook
         } else if begins(&["/v1/endpoints", "/v1/deliveries", "/v1/replays"]) {
             &functions.endpoints_api
-        } else if begins(&["/v1/sources", "/v1/providers", "/v1/quarantine", "/v1/api-keys"]) {
+        } else if begins(&[
+            "/v1/sources",
+            "/v1/providers",
+            "/v1/quarantine",
+            "/v1/dead-letters",
+            "/v1/api-keys",
+        ]) {
             &functions.sources_api
         } else {
             &functions.payments_api

@@ -1,7 +1,7 @@
 //! Event source mappings: what Lambda does between a queue and a function.
 
 use anyhow::Result;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use std::collections::HashSet;
 
@@ -11,7 +11,9 @@ const BATCH_SIZE: i32 = 10;
 /// A message in a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
+    /// A code.
     pub reason: Option<String>,
+    pub error: Option<String>,
     pub body: String,
 }
 
@@ -59,18 +61,14 @@ impl Mapping {
         Ok(())
     }
 
-    /// Takes up to ten messages and gives the reasons that they carry.
-    pub async fn receive_reasons(&self) -> Result<Vec<String>> {
-        Ok(self.receive_letters().await?.into_iter().filter_map(|letter| letter.reason).collect())
-    }
-
     /// Takes up to ten dead letters.
     pub async fn receive_letters(&self) -> Result<Vec<Letter>> {
-        let reason = |message: &Message| {
-            message.message_attributes().and_then(|all| all.get("reason")?.string_value().map(str::to_owned))
+        let text = |message: &Message, name: &str| {
+            message.message_attributes().and_then(|all| all.get(name)?.string_value().map(str::to_owned))
         };
         let letter = |message: &Message| Letter {
-            reason: reason(message),
+            reason: text(message, "reason"),
+            error: text(message, "error"),
             body: message.body().unwrap_or_default().to_owned(),
         };
         Ok(self.receive(0).await?.iter().map(letter).collect())
@@ -120,6 +118,17 @@ impl Mapping {
             .into_iter()
             .flatten()
             .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
+            .collect();
+        record.message_attributes = message
+            .message_attributes()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                let mut attribute = SqsMessageAttribute::default();
+                attribute.data_type = Some(value.data_type().to_owned());
+                attribute.string_value = value.string_value().map(str::to_owned);
+                (name.clone(), attribute)
+            })
             .collect();
         record
     }

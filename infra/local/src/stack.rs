@@ -7,17 +7,20 @@ use crate::mapping::Mapping;
 use anyhow::Result;
 use axum::{Extension, Router};
 use destinations::Sender;
+use domain::WorkQueue;
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
 use platform::{
     AdminKeyHash, Aws, AwsEndpoints, Cache, Clock, Entropy, HttpClient, Metrics, SecretText, Vault,
 };
-use queue::{MAX_RECEIVE_COUNT, Queue};
+use queue::{EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, Queue};
+use redrive::{Queues, Redriver};
 use relay::{Client, Detours, EgressPolicy, Limits};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Store;
+use store::{PageRequest, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,18 +34,31 @@ const DELIVERIES_DLQ: &str = "deliveries-dlq";
 const FETCHES_QUEUE: &str = "fetches";
 const FETCHES_DLQ: &str = "fetches-dlq";
 
-/// Seconds; as in the template, but for its batching window, of which there is none here.
-const EVENTS_VISIBILITY_SECONDS: &str = "180";
-const DELIVERIES_VISIBILITY_SECONDS: &str = "360";
-const FETCHES_VISIBILITY_SECONDS: &str = "360";
+/// As in the template.
+const DELIVERIES_VISIBILITY_SECONDS: u16 = 360;
+const FETCHES_VISIBILITY_SECONDS: u16 = 360;
 
 /// Each with its dead-letter queue and its visibility timeout. None of them is a destination for deliveries.
-const QUEUES: [(&str, &str, &str); 4] = [
+const QUEUES: [(&str, &str, u16); 4] = [
     (EVENTS_QUEUE, EVENTS_DLQ, EVENTS_VISIBILITY_SECONDS),
     (DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
     (SLOW_DELIVERIES_QUEUE, DELIVERIES_DLQ, DELIVERIES_VISIBILITY_SECONDS),
     (FETCHES_QUEUE, FETCHES_DLQ, FETCHES_VISIBILITY_SECONDS),
 ];
+const DLQ_VISIBILITY_SECONDS: &str = "180";
+
+/// Which queue is known to the rest of the program as what, and the dead-letter queues as where their messages go back to.
+const ORIGINS: [(WorkQueue, &str); 7] = [
+    (WorkQueue::Events, EVENTS_QUEUE),
+    (WorkQueue::Events, EVENTS_DLQ),
+    (WorkQueue::Deliveries, DELIVERIES_QUEUE),
+    (WorkQueue::Deliveries, DELIVERIES_DLQ),
+    (WorkQueue::SlowDeliveries, SLOW_DELIVERIES_QUEUE),
+    (WorkQueue::Fetches, FETCHES_QUEUE),
+    (WorkQueue::Fetches, FETCHES_DLQ),
+];
+/// Dead letters that are looked at when a stack is opened.
+const MAX_DEAD_LETTERS_AT_START: usize = 1000;
 
 /// A new message ends the wait at once; this only bounds how long a stop takes.
 const POLL_SECONDS: i32 = 1;
@@ -114,12 +130,16 @@ pub struct Stack {
     pub dispatcher: dispatcher::Deps,
     pub fetcher: fetcher::Deps,
     pub sweeper: sweeper::Deps,
+    pub dead_letters: dead_letters::Deps,
     pub events: Mapping,
     pub deliveries: Mapping,
     pub slow_deliveries: Mapping,
     pub fetches: Mapping,
     pub events_dead_letters: Mapping,
+    pub deliveries_dead_letters: Mapping,
     pub fetches_dead_letters: Mapping,
+    /// By queue, how many dead letters waited when the stack was opened.
+    waiting_at_start: BTreeMap<WorkQueue, u64>,
     router: Router,
     engines: Engines,
 }
@@ -168,6 +188,7 @@ impl Stack {
             dead_letters: queue(EVENTS_DLQ),
             endpoints: Cache::new(clock.clone(), config_max_age),
             noted: Cache::new(clock.clone(), domain::LAST_EVENT_ACCURACY),
+            clock: clock.clone(),
         };
         let dispatcher = dispatcher::Deps {
             store: store.clone(),
@@ -193,9 +214,27 @@ impl Stack {
             accounts: Cache::new(clock.clone(), config_max_age),
             pace: fetcher::Pace::new(fetcher::SPACING),
         };
-        let sweeper =
-            sweeper::Deps { store: store.clone(), deliveries: deliveries.clone(), clock: clock.clone() };
-        let counters = Counters::new(Metrics::in_memory(clock.clone()));
+        let queues = Queues {
+            events: queue(EVENTS_QUEUE),
+            deliveries: deliveries.clone(),
+            slow_deliveries: queue(SLOW_DELIVERIES_QUEUE),
+            fetches: queue(FETCHES_QUEUE),
+        };
+        let sweeper = sweeper::Deps {
+            store: store.clone(),
+            deliveries: deliveries.clone(),
+            redriver: Redriver::new(store.clone(), vault.clone(), queues.clone(), clock.clone()),
+            clock: clock.clone(),
+        };
+        let metrics = Metrics::in_memory(clock.clone());
+        let dead_letters = dead_letters::Deps {
+            store: store.clone(),
+            vault: vault.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            origins: ORIGINS.map(|(work_queue, name)| (work_queue, queue(name))).into(),
+        };
+        let counters = Counters::new(metrics);
         // One for each function that has one on AWS.
         let intake = |source_max_age| {
             let parts = intake::Parts {
@@ -235,12 +274,14 @@ impl Stack {
                 store.clone(),
                 vault.clone(),
                 verified_again,
+                queues,
                 &public_url,
                 admin_key_hash,
                 clock.clone(),
                 entropy,
             )),
         };
+        let waiting_at_start = waiting_dead_letters(&Store::new(plain_aws.dynamodb(), TABLE)).await?;
         Ok(Self {
             store,
             vault,
@@ -252,12 +293,15 @@ impl Stack {
             dispatcher,
             fetcher,
             sweeper,
+            dead_letters,
             events: mapping(EVENTS_QUEUE),
             deliveries: mapping(DELIVERIES_QUEUE),
             slow_deliveries: mapping(SLOW_DELIVERIES_QUEUE),
             fetches: mapping(FETCHES_QUEUE),
             events_dead_letters: mapping(EVENTS_DLQ),
+            deliveries_dead_letters: mapping(DELIVERIES_DLQ),
             fetches_dead_letters: mapping(FETCHES_DLQ),
+            waiting_at_start,
             router: gateway::router(functions),
             engines,
         })
@@ -287,6 +331,17 @@ impl Stack {
     /// Hands one batch of questions to the fetcher. Gives the number of messages taken.
     pub async fn fetch(&self) -> Result<usize> {
         self.fetches.poll(0, async |batch| fetcher::handle(&self.fetcher, batch).await).await
+    }
+
+    /// Hands one batch of each dead-letter queue to the function that records them. Gives the number of messages taken.
+    /// [`Stack::settle`] leaves it out, so that a test can look into these queues.
+    pub async fn record_dead_letters(&self) -> Result<usize> {
+        let mut taken = 0;
+        for graveyard in GRAVEYARDS {
+            let handle = async |batch| dead_letters::handle(&self.dead_letters, batch).await;
+            taken += graveyard(self).poll(0, handle).await?;
+        }
+        Ok(taken)
     }
 
     /// A dispatcher as Lambda would keep another one: the same stack, with caches of its own, of the ages that they have
@@ -330,6 +385,13 @@ impl Stack {
             .map(drop)
     }
 
+    async fn bury_for(self: Arc<Self>, graveyard: Lane, wait_seconds: i32) -> Result<()> {
+        graveyard(&self)
+            .poll(wait_seconds, async |batch| dead_letters::handle(&self.dead_letters, batch).await)
+            .await
+            .map(drop)
+    }
+
     async fn sweep(self: Arc<Self>) -> Result<()> {
         sweeper::handle(&self.sweeper).await?;
         Ok(())
@@ -341,14 +403,23 @@ impl Stack {
         Ok(())
     }
 
-    /// How many messages stand in the dead-letter queues of events and of deliveries.
+    /// How many messages of events, and of deliveries, were given up: recorded dead letters that waited when the stack was
+    /// opened, those recorded since, and what still stands in the dead-letter queues.
     pub fn dead_letter_counts(&self) -> Result<(u64, u64)> {
-        Ok((self.sqs.depth(EVENTS_DLQ)?.visible, self.sqs.depth(DELIVERIES_DLQ)?.visible))
+        let deliveries = [WorkQueue::Deliveries, WorkQueue::SlowDeliveries];
+        Ok((self.given_up(EVENTS_DLQ, &[WorkQueue::Events])?, self.given_up(DELIVERIES_DLQ, &deliveries)?))
     }
 
     /// How many questions to the providers were given up.
     pub fn fetches_dead_letter_count(&self) -> Result<u64> {
-        Ok(self.sqs.depth(FETCHES_DLQ)?.visible)
+        self.given_up(FETCHES_DLQ, &[WorkQueue::Fetches])
+    }
+
+    fn given_up(&self, dead_letter_queue: &str, queues: &[WorkQueue]) -> Result<u64> {
+        let recorded = queues.iter().map(|queue| {
+            self.waiting_at_start.get(queue).copied().unwrap_or(0) + self.dead_letters.counted(*queue)
+        });
+        Ok(self.sqs.depth(dead_letter_queue)?.visible + recorded.sum::<u64>())
     }
 
     /// Serves requests on `listener`, polls the queues and sweeps, until it is stopped.
@@ -384,14 +455,27 @@ impl Stack {
                 Arc::clone(&stack).fetch_for(POLL_SECONDS)
             }));
         }
+        for graveyard in GRAVEYARDS {
+            let stack = Arc::clone(self);
+            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
+                Arc::clone(&stack).bury_for(graveyard, POLL_SECONDS)
+            }));
+        }
         let stack = Arc::clone(self);
         tasks.spawn(repeat(stopped, SWEEP_INTERVAL, move || Arc::clone(&stack).sweep()));
         Running { tasks, stop }
     }
 }
 
-/// One of the mappings of the dispatcher.
+/// One of several mappings of one function.
 type Lane = fn(&Stack) -> &Mapping;
+
+/// The dead-letter queues.
+const GRAVEYARDS: [Lane; 3] = [
+    |stack| &stack.events_dead_letters,
+    |stack| &stack.deliveries_dead_letters,
+    |stack| &stack.fetches_dead_letters,
+];
 
 /// A stack at work.
 #[derive(Debug)]
@@ -431,15 +515,29 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
+async fn waiting_dead_letters(store: &Store) -> Result<BTreeMap<WorkQueue, u64>> {
+    let page = PageRequest { after: None, limit: MAX_DEAD_LETTERS_AT_START };
+    let listed = store.list_dead_letters(Some(false), &page).await?;
+    let found = store.dead_letters_by_id(listed.items.iter().map(|listed| &listed.id)).await?;
+    let mut waiting = BTreeMap::new();
+    for stored in found.into_values().flatten() {
+        *waiting.entry(stored.letter.death.queue).or_default() += 1;
+    }
+    Ok(waiting)
+}
+
 fn create_queues(engines: &Engines) -> Result<()> {
     for (queue, dead_letters, visibility) in QUEUES {
-        engines.sqs.create_queue(dead_letters, &[("MessageRetentionPeriod", "1209600")])?;
+        let attributes =
+            [("VisibilityTimeout", DLQ_VISIBILITY_SECONDS), ("MessageRetentionPeriod", "1209600")];
+        engines.sqs.create_queue(dead_letters, &attributes)?;
         let redrive = format!(
             r#"{{"deadLetterTargetArn":"{}","maxReceiveCount":{MAX_RECEIVE_COUNT}}}"#,
             crate::sqs::arn(dead_letters)
         );
+        let visibility = visibility.to_string();
         let attributes = [
-            ("VisibilityTimeout", visibility),
+            ("VisibilityTimeout", visibility.as_str()),
             ("MessageRetentionPeriod", "1209600"),
             ("RedrivePolicy", redrive.as_str()),
         ];

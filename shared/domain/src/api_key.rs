@@ -21,6 +21,12 @@ pub enum Scope {
     SourcesRead,
     #[serde(rename = "sources:write")]
     SourcesWrite,
+    #[serde(rename = "dead_letters:read")]
+    DeadLettersRead,
+    /// To send dead letters again, and to delete them. Implied by `admin` alone: what it sends again changes payments and is
+    /// delivered.
+    #[serde(rename = "dead_letters:write")]
+    DeadLettersWrite,
     #[serde(rename = "admin")]
     Admin,
 }
@@ -33,6 +39,8 @@ impl Scope {
         Self::DeliveriesPoll,
         Self::SourcesRead,
         Self::SourcesWrite,
+        Self::DeadLettersRead,
+        Self::DeadLettersWrite,
         Self::Admin,
     ];
 
@@ -44,6 +52,8 @@ impl Scope {
             Self::DeliveriesPoll => "deliveries:poll",
             Self::SourcesRead => "sources:read",
             Self::SourcesWrite => "sources:write",
+            Self::DeadLettersRead => "dead_letters:read",
+            Self::DeadLettersWrite => "dead_letters:write",
             Self::Admin => "admin",
         }
     }

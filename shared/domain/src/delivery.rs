@@ -1,6 +1,8 @@
 //! Deliveries and their attempts.
 
-use crate::{DeliveryId, EndpointId, Event, EventId, EventType, ReplayId, serde_time, serde_time_option};
+use crate::{
+    DeadLetterId, DeliveryId, EndpointId, Event, EventId, EventType, ReplayId, serde_time, serde_time_option,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,9 @@ pub struct Delivery {
     pub created_at: Timestamp,
     #[serde(with = "serde_time_option", default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
+    /// There while its next attempt's message is a dead letter: nothing is tried until that is sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetterId>,
     pub attempts: Vec<Attempt>,
 }
 
@@ -60,8 +65,27 @@ impl Delivery {
             status: DeliveryStatus::Pending,
             created_at: event.received_at,
             next_attempt_at: None,
+            dead_letter: None,
             attempts: Vec::new(),
         }
+    }
+
+    /// How many attempts were made, without those that only repeat one of them. A message names the attempt that follows
+    /// these, and is known by that for a message whose attempt was made.
+    pub fn attempts_made(&self) -> u32 {
+        let made = self.attempts.iter().filter(|attempt| !attempt.repeat).count();
+        u32::try_from(made).unwrap_or(u32::MAX - 1)
+    }
+
+    /// The number of the next attempt in the log, in which repeats stand as well.
+    pub fn next_number(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX - 1) + 1
+    }
+
+    /// How many attempts of the schedule were made: neither those that were asked for nor repeats count.
+    pub fn scheduled_attempts(&self) -> u32 {
+        let scheduled = self.attempts.iter().filter(|attempt| !attempt.manual && !attempt.repeat).count();
+        u32::try_from(scheduled).unwrap_or(u32::MAX)
     }
 }
 
@@ -84,6 +108,10 @@ pub struct Attempt {
     /// Asked for through the API, beside the schedule.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
+    /// The same attempt was made twice at the same moment, by two copies of its message, and the other was recorded first.
+    /// It does not count in the schedule, and makes nothing of its delivery worse.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeat: bool,
     /// The replay that it was made for. A delivery that a replay brought into being names it at every attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplayId>,

@@ -6,7 +6,7 @@
 //! A payment, its events and their deliveries share the first 16 characters, the **partition**: one DynamoDB
 //! item collection per payment, found from any of the three ids without an index.
 
-use crate::{EventType, Notification};
+use crate::{EventType, Notification, WorkQueue};
 use data_encoding::BASE32_DNSSEC as BASE32HEX_LOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -121,6 +121,9 @@ id!(/// One test call of an endpoint, sent as `webhook-id`; nothing is stored un
 id!(/// One request that was refused and kept: its source's partition, then a UUIDv7.
     QuarantineId, "quarantined request", "qrn_", 42);
 
+id!(/// One message that could not be processed: derived from its queue and SQS's id of it.
+    DeadLetterId, "dead letter", "dlt_", 26);
+
 minted!(SourceId EndpointId SecretId ApiKeyId ReplayId TestId);
 
 impl QuarantineId {
@@ -139,6 +142,18 @@ impl QuarantineId {
     /// The partition of what `source` has in quarantine.
     pub fn partition_of(source: &SourceId) -> String {
         Self::mint(source, [0; 16]).partition().to_owned()
+    }
+}
+
+impl DeadLetterId {
+    /// `message_id` is SQS's, of the message that died first.
+    pub fn derive(queue: WorkQueue, message_id: &str) -> Self {
+        let digest = hash("dead letter", &[queue.as_str(), message_id]);
+        Self(format!("{}{}", Self::PREFIX, BASE32HEX_LOWER.encode(&digest[..16])))
+    }
+
+    pub fn partition(&self) -> &str {
+        partition(&self.0)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod api_key;
 mod conditions;
+mod dead_letter;
 mod delivery;
 mod derived;
 mod endpoint;
@@ -20,6 +21,7 @@ mod notice;
 mod notification;
 mod payload;
 mod payment;
+mod recorder;
 mod register;
 mod replay;
 mod schedule;
@@ -31,6 +33,10 @@ pub mod xml;
 
 pub use api_key::{ApiKey, Scope};
 pub use conditions::{Conditions, InvalidCondition};
+pub use dead_letter::{
+    DEAD_LETTER_KEPT, DeadLetter, DeadLetterReason, DeadLetterStatus, Death, MessageSubject, REDRIVE_PAUSES,
+    RedrivenBy, WorkQueue,
+};
 pub use delivery::{Attempt, AttemptOutcome, Delivery, DeliveryStatus, EVENT_COMMIT_PATIENCE, FailureKind};
 pub use derived::{Derived, DisputeStatus, FormerFields, Integrity, PaymentStatus, RefundStatus};
 pub use endpoint::{
@@ -42,8 +48,8 @@ pub use filling::{Filling, FillingStep};
 pub use filter::{EventTypePattern, InvalidPattern};
 pub use health::{BreakerState, Consequence, Health, Standing};
 pub use ids::{
-    ApiKeyId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, QuarantineId, ReplayId, SecretId,
-    SourceId, TestId,
+    ApiKeyId, DeadLetterId, DeliveryId, EndpointId, EventId, InvalidId, PaymentId, QuarantineId, ReplayId,
+    SecretId, SourceId, TestId,
 };
 pub use ledger::{Dispute, Ledger, Operation};
 pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
@@ -53,6 +59,7 @@ pub use notification::{
 };
 pub use payload::BodyFormat;
 pub use payment::{Arrival, OutboxEntry, Payment, ToldOtherwise, Transition};
+pub use recorder::Recorder;
 pub use register::Register;
 pub use replay::{
     Pace, Replay, ReplayFailure, ReplayFilter, ReplayRange, ReplayStatus, ReplayedStatus, is_replayable,

@@ -2,7 +2,7 @@
 
 use crate::{
     Effect, EventId, EventType, FormerFields, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
-    PaymentStatus, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
+    PaymentStatus, Recorder, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,10 @@ pub struct OutboxEntry {
     pub told: Option<String>,
     pub arrival: Arrival,
     pub transition: Transition,
+    /// The message that relays and commits the event, as long as it is at work. Absent in entries of earlier releases,
+    /// for which nobody waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorder: Option<Recorder>,
 }
 
 /// See [`Payment::confirm`]. It passes once the first answer's event is committed: this one is then late.
@@ -142,6 +146,7 @@ impl Payment {
             told: None,
             arrival: arrival.clone(),
             transition: self.settle(&known, arrival),
+            recorder: None,
         };
         self.outbox.push(entry.clone());
         entry
@@ -183,9 +188,17 @@ impl Payment {
             told: told_digest,
             arrival: arrival.clone(),
             transition: self.settle(&known, arrival),
+            recorder: None,
         };
         self.outbox.push(entry.clone());
         Ok(entry)
+    }
+
+    /// Notes who relays an event that waits in the outbox.
+    pub fn set_recorder(&mut self, event: &EventId, recorder: &Recorder) {
+        for entry in self.outbox.iter_mut().filter(|entry| entry.event == *event) {
+            entry.recorder = Some(recorder.clone());
+        }
     }
 
     /// What the ledger has become since it was `known`.

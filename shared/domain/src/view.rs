@@ -2,9 +2,9 @@
 //! Unknown values are absent. Times are RFC 3339 in UTC with milliseconds, amounts integers in minor units.
 
 use crate::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, Derived, DisputeStage, Effect, EndpointId, Event, EventId,
-    EventType, FormerFields, IgnoredReason, Ledger, Notice, OperationKind, OperationState, Payment,
-    PaymentId, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
+    Attempt, DeadLetterId, Delivery, DeliveryId, DeliveryStatus, Derived, DisputeStage, Effect, EndpointId,
+    Event, EventId, EventType, FormerFields, IgnoredReason, Ledger, Notice, OperationKind, OperationState,
+    Payment, PaymentId, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -97,6 +97,8 @@ pub struct DeliveryView {
     pub created_at: Timestamp,
     #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter: Option<DeadLetterId>,
     pub attempts: Vec<Attempt>,
 }
 
@@ -186,6 +188,7 @@ impl From<&Delivery> for DeliveryView {
             status: delivery.status,
             created_at: delivery.created_at,
             next_attempt_at: delivery.next_attempt_at,
+            dead_letter: delivery.dead_letter.clone(),
             attempts: delivery.attempts.clone(),
         }
     }

@@ -67,7 +67,9 @@ fn allows(has: Scope, wanted: Scope) -> bool {
         || has == Scope::Admin
         || matches!(
             (has, wanted),
-            (Scope::EndpointsWrite, Scope::EndpointsRead) | (Scope::SourcesWrite, Scope::SourcesRead)
+            (Scope::EndpointsWrite, Scope::EndpointsRead)
+                | (Scope::SourcesWrite, Scope::SourcesRead)
+                | (Scope::DeadLettersWrite, Scope::DeadLettersRead)
         )
 }
 

@@ -2,7 +2,10 @@
 
 use crate::Outgoing;
 use data_encoding::BASE64;
-use domain::{BodyFormat, DeliveryId, EndpointId, EventId, EventType, ReplayId, SourceId, serde_time};
+use domain::{
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, ReplayId, SourceId,
+    serde_time,
+};
 use jiff::Timestamp;
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
@@ -99,6 +102,10 @@ pub struct DeliveryMessage {
     /// Lambda's recursion detection counts them as well.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub hops: u8,
+    /// The delivery may have been queued before, by a consumer that did not come to the end: its first attempt may be
+    /// recorded already, which is looked up then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// The body to send, so that the first attempts need no read. Without it the event is read.
     #[serde(flatten)]
     pub carried: Option<Carried>,
@@ -284,12 +291,13 @@ impl DeliveryMessage {
             manual: false,
             replay: None,
             hops: 0,
+            again: false,
             carried,
         }
     }
 
     /// Attempt `number` of a delivery that is stored already.
-    pub fn retry(delivery: &domain::Delivery, number: u32, carried: Option<Carried>) -> Self {
+    pub fn retry(delivery: &Delivery, number: u32, carried: Option<Carried>) -> Self {
         Self {
             v: VERSION,
             delivery: delivery.id.clone(),
@@ -301,8 +309,15 @@ impl DeliveryMessage {
             manual: false,
             replay: None,
             hops: 0,
+            again: false,
             carried,
         }
+    }
+
+    /// The first message once more, where it may have been queued before.
+    #[must_use]
+    pub fn sent_again(self, again: bool) -> Self {
+        Self { again, ..self }
     }
 
     /// Sent by the dispatcher because of `cause`.
@@ -322,6 +337,21 @@ impl DeliveryMessage {
     #[must_use]
     pub fn for_replay(self, replay: ReplayId) -> Self {
         Self { replay: Some(replay), ..self.by_hand() }
+    }
+
+    /// The delivery as it was before its first attempt.
+    pub fn unattempted(&self) -> Delivery {
+        Delivery {
+            id: self.delivery.clone(),
+            event: self.event.clone(),
+            endpoint: self.endpoint.clone(),
+            event_type: self.event_type,
+            status: DeliveryStatus::Pending,
+            created_at: self.created_at,
+            next_attempt_at: None,
+            dead_letter: None,
+            attempts: Vec::new(),
+        }
     }
 
     /// As it is queued.

@@ -1,13 +1,19 @@
 //! Sending: one message, or many in batches.
 
 use aws_lambda_events::sqs::SqsMessage;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use domain::{DeadLetterId, DeadLetterReason};
 use std::time::Duration;
+
+use crate::dead;
 
 /// SQS's own limits (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>).
 const MAX_BATCH_ENTRIES: usize = 10;
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
 const MAX_DELAY: Duration = Duration::from_secs(900);
+
+/// SQS takes no empty body.
+const NO_BODY: &str = "(empty)";
 
 /// A queue. Cheap to clone.
 #[derive(Clone)]
@@ -47,8 +53,12 @@ impl Queue {
     /// Whether a mapping took the message from this queue. Names are compared: where a message came from is an ARN, where
     /// one is sent to is a URL, and both end with the queue's name.
     pub fn is_source_of(&self, message: &SqsMessage) -> bool {
-        let source = message.event_source_arn.as_deref().and_then(|arn| arn.rsplit(':').next());
-        source.is_some_and(|name| self.url.rsplit('/').next() == Some(name))
+        message.event_source_arn.as_deref().is_some_and(|arn| self.is_at(arn))
+    }
+
+    /// Whether this is the queue of this ARN.
+    pub fn is_at(&self, arn: &str) -> bool {
+        arn.rsplit(':').next() == self.url.rsplit('/').next()
     }
 
     /// Returns once SQS has confirmed the message.
@@ -102,18 +112,41 @@ impl Queue {
         }
     }
 
-    /// Puts a message that can't be processed into this (dead-letter) queue, with the reason beside it.
-    pub async fn dead_letter(&self, body: &str, reason: &str, message_id: &str) -> Result<(), QueueError> {
-        let attribute = |value: &str| {
-            let built = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-            built.expect("the type is set")
-        };
+    /// Puts a message that can't be processed into this (dead-letter) queue, with what is known about its end beside it.
+    pub async fn dead_letter(
+        &self,
+        message: &SqsMessage,
+        reason: DeadLetterReason,
+        error: &str,
+    ) -> Result<(), QueueError> {
+        let body = message.body.clone().filter(|body| !body.is_empty());
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body.unwrap_or_else(|| NO_BODY.to_owned()))
+            .set_message_group_id(message.attributes.get("MessageGroupId").cloned())
+            .set_message_attributes(Some(dead::of_death(message, reason, error)))
+            .send()
+            .await
+            .map_err(unavailable("SendMessage"))?;
+        Ok(())
+    }
+
+    /// Sends the message of a dead letter again, as it was. Returns once SQS has confirmed it.
+    pub async fn redrive(
+        &self,
+        id: &DeadLetterId,
+        body: String,
+        group: Option<String>,
+        delay: Duration,
+    ) -> Result<(), QueueError> {
         self.client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
-            .message_attributes("reason", attribute(reason))
-            .message_attributes("original_message_id", attribute(message_id))
+            .set_message_group_id(group)
+            .set_delay_seconds(delay_seconds(delay))
+            .set_message_attributes(Some(dead::of_redrive(id)))
             .send()
             .await
             .map_err(unavailable("SendMessage"))?;

@@ -39,6 +39,7 @@ impl Answer {
             error,
             error_detail: self.outcome.as_ref().err().map(SendError::public_text),
             manual,
+            repeat: false,
             replay: None,
             response_excerpt: response
                 .map(|response| response.excerpt.clone())

@@ -108,10 +108,7 @@ async fn advance(
 fn message(replay: &Replay, chosen: &Chosen, delay: Duration) -> Outgoing {
     let Chosen { event, endpoint, delivery } = chosen;
     let message = match delivery {
-        Some(delivery) => {
-            let made = u32::try_from(delivery.attempts.len()).unwrap_or(u32::MAX - 1);
-            DeliveryMessage::retry(delivery, made + 1, None)
-        }
+        Some(delivery) => DeliveryMessage::retry(delivery, delivery.attempts_made() + 1, None),
         None => DeliveryMessage::first(
             event.id.clone(),
             endpoint.clone(),

@@ -133,6 +133,25 @@ impl Store {
         Ok(next)
     }
 
+    /// AP81: writes an attempt into the log of a delivery that was read at `revision`, and nothing else: what the delivery
+    /// waits for stays as it is.
+    pub async fn log_attempt(&self, delivery: &Delivery, revision: u64) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(delivery.id.pk(), delivery.id.sk())))
+            .update_expression("SET #d = :d, #n = :next")
+            .condition_expression("#n = :read")
+            .expression_attribute_names("#d", DATA)
+            .expression_attribute_names("#n", WRITES)
+            .expression_attribute_values(":d", blob(codec::encode(delivery)))
+            .expression_attribute_values(":read", number(revision))
+            .expression_attribute_values(":next", number(revision + 1))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if self.try_update(update).await? { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
     /// AP18: what is due in a shard of the due-index, oldest first, behind `after`. Going on behind the last one keeps
     /// what has just been moved from being given again: the index may not have heard of it.
     pub async fn due_deliveries(

@@ -1,6 +1,6 @@
 //! Keys, index entries and expiry: the only place that knows how ids become keys.
 
-use domain::{DeliveryId, EndpointId, Event, EventId, PaymentId, QuarantineId, SourceId};
+use domain::{DeadLetterId, DeliveryId, EndpointId, Event, EventId, PaymentId, QuarantineId, SourceId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -52,6 +52,10 @@ pub(crate) enum TimeIndex {
     Events,
     /// Requests in quarantine.
     Quarantine,
+    /// Dead letters that wait.
+    DeadLetters,
+    /// Dead letters that were sent again.
+    Redriven,
 }
 
 impl TimeIndex {
@@ -60,10 +64,12 @@ impl TimeIndex {
             Self::Payments => format!("P#{shard}"),
             Self::Events => format!("E#{shard}"),
             Self::Quarantine => format!("Q#{shard}"),
+            Self::DeadLetters => format!("L#{shard}"),
+            Self::Redriven => format!("R#{shard}"),
         }
     }
 
-    /// The shard that an event or a request in quarantine belongs to, from the last character of its id.
+    /// The shard that an event, a request in quarantine or a dead letter belongs to, from the last character of its id.
     pub(crate) fn key_for(self, id: &impl Keyed) -> String {
         let last = id.sk().bytes().last().unwrap_or_default();
         self.shard_key(last % TIME_SHARDS)
@@ -129,17 +135,43 @@ macro_rules! keyed {
     )*};
 }
 
-keyed!(PaymentId EventId DeliveryId QuarantineId);
+keyed!(PaymentId EventId DeliveryId QuarantineId DeadLetterId);
 
 /// Before all that was received at `at` or later, and after all before it.
 pub(crate) fn time_bound(at: Timestamp) -> String {
     time_key(at)
 }
 
+/// Who relays an event: beside it, where nobody looks for events.
+pub(crate) fn claim_sort_key(event: &EventId, is_confirmation: bool) -> String {
+    let stage = if is_confirmation { "confirm" } else { "record" };
+    format!("{stage}#{event}")
+}
+
 /// As [`time_sort_key`], for a request in quarantine.
 pub(crate) fn quarantine_sort_key(at: Timestamp, id: &QuarantineId) -> String {
     let minted = &id.as_str()[QuarantineId::PREFIX.len() + id.partition().len()..];
     format!("{}{minted}", time_key(at))
+}
+
+/// As [`time_sort_key`], for a dead letter.
+pub(crate) fn dead_letter_sort_key(at: Timestamp, id: &DeadLetterId) -> String {
+    let own = &id.as_str()[DeadLetterId::PREFIX.len() + id.partition().len()..];
+    format!("{}{own}", time_bound(at))
+}
+
+/// The dead letters that the sweeper is to send again, in the other sparse index. One key is enough: a letter enters it at each
+/// death of its message, which takes five tries.
+pub(crate) const DUE_REDRIVES: &str = "REDRIVE";
+
+/// Sorts by the time of the redrive; two that are due at the same moment stand side by side.
+pub(crate) fn due_redrive_sort_key(at: Timestamp, id: &DeadLetterId) -> String {
+    dead_letter_sort_key(at, id)
+}
+
+/// Above all keys of [`time_sort_key`] and its kin of that millisecond.
+pub(crate) fn after_all_of(at: Timestamp) -> String {
+    format!("{}~", time_bound(at))
 }
 
 /// Counts what a source had put into quarantine on a day (UTC): one small item for each of both.

@@ -4,8 +4,10 @@
 //! (absence, a revision, a number of attempts), so that each may run twice and two at once cannot both win.
 
 mod activity;
+mod claims;
 mod codec;
 mod config;
+mod dead_letters;
 mod deliveries;
 mod error;
 mod events;
@@ -26,7 +28,9 @@ mod timeline;
 mod unreadable;
 
 pub use activity::Activity;
+pub use claims::EventClaim;
 pub use config::{Config, Versioned};
+pub use dead_letters::{DueRedrive, StoredDeadLetter};
 pub use deliveries::{Due, DueClaim, StoredDelivery, Wait};
 pub use error::StoreError;
 pub use events::{Committed, EventRecord, RawEvent, event_fits};

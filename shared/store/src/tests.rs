@@ -12,11 +12,11 @@ use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
 use domain::{
     ApiKey, ApiKeyId, Arrival, Attempt, AttemptOutcome, Conditions, CustomHeaders, DEFAULT_TIMEOUT_SECONDS,
-    Delivery, DeliveryId, DeliveryStatus, Destination, Encoding, Endpoint, EndpointFormat, EndpointId,
-    EndpointLimits, EndpointSecret, EndpointStatus, Event, EventId, EventType, EventTypePattern, FailureKind,
-    HeaderHint, Payment, PaymentId, QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange,
-    ReplayStatus, ReplayedStatus, RetrySchedule, Scope, SealedSecret, SecretId, Signing, Source, SourceId,
-    SourceStatus,
+    DeadLetter, DeadLetterId, DeadLetterReason, Death, Delivery, DeliveryId, DeliveryStatus, Destination,
+    Encoding, Endpoint, EndpointFormat, EndpointId, EndpointLimits, EndpointSecret, EndpointStatus, Event,
+    EventId, EventType, EventTypePattern, FailureKind, HeaderHint, MessageSubject, Payment, PaymentId,
+    QuarantineId, Replay, ReplayFailure, ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus,
+    RetrySchedule, Scope, SealedSecret, SecretId, Signing, Source, SourceId, SourceStatus, WorkQueue,
 };
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, AwsEndpoints};
@@ -175,6 +175,7 @@ fn delivery(status: DeliveryStatus) -> Delivery {
         status,
         created_at: at(),
         next_attempt_at: (status == DeliveryStatus::Retrying).then(at),
+        dead_letter: None,
         attempts: vec![Attempt {
             number: 1,
             at: at(),
@@ -184,6 +185,7 @@ fn delivery(status: DeliveryStatus) -> Delivery {
             error: Some(FailureKind::Status),
             error_detail: None,
             manual: false,
+            repeat: false,
             replay: None,
             response_excerpt: Some("try later".to_owned()),
         }],
@@ -302,6 +304,28 @@ async fn the_item_of_a_request_in_quarantine() {
     let request = SealedRequest { entry, sealed: codec::encode_bytes(b"\"sealed\"") };
     let item = layout(async |store| store.put_quarantined(&request).await).await;
     insta::assert_json_snapshot!("quarantined", item);
+}
+
+#[tokio::test]
+async fn the_item_of_a_dead_letter() {
+    let (_, event, _) = recorded();
+    let death = Death {
+        queue: WorkQueue::Events,
+        reason: DeadLetterReason::TriesUsedUp,
+        error: Some("DynamoDB PutItem failed".to_owned()),
+        received_count: 5,
+        message_id: "d0a7c4ba-8c6e-4b0e-9d8a-2f2f4b8f0a11".to_owned(),
+        group: Some(source_id().to_string()),
+        body_bytes: 300,
+        sent_at: at(),
+        died_at: at(),
+        subject: MessageSubject { source: event.source, event: Some(event.id), ..MessageSubject::default() },
+    };
+    let letter = DeadLetter::new(DeadLetterId::derive(WorkQueue::Events, &death.message_id), death);
+    // As above.
+    let sealed = codec::encode_bytes(b"\"sealed\"");
+    let item = layout(async |store| store.put_dead_letter(&letter, sealed.clone(), 0).await).await;
+    insta::assert_json_snapshot!("dead_letter", item);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use local::{Options, Stack};
 use platform::{AdminKeyHash, Aws, AwsEndpoints, Clock, Entropy, Metrics, SecretText, Vault};
 use queue::Queue;
+use redrive::Queues;
 use relay::{Client, EgressPolicy, SigningSecret};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -52,7 +53,7 @@ pub fn operations() -> Vec<http::Operation> {
     )));
     let parts = intake::Parts {
         store: store.clone(),
-        events: queue,
+        events: queue.clone(),
         vault: vault.clone(),
         client: Client::new(EgressPolicy::strict(), intake::limits()),
         counters: Counters::new(Metrics::in_memory(clock.clone())),
@@ -60,7 +61,13 @@ pub fn operations() -> Vec<http::Operation> {
         entropy: entropy.clone(),
     };
     let intake = Intake::new(parts, SignedDuration::ZERO);
-    let sources_api = sources_api::Deps::new(store, vault, intake, "", hash, clock, entropy);
+    let queues = Queues {
+        events: queue.clone(),
+        deliveries: queue.clone(),
+        slow_deliveries: queue.clone(),
+        fetches: queue,
+    };
+    let sources_api = sources_api::Deps::new(store, vault, intake, queues, "", hash, clock, entropy);
     operations.extend(sources_api::operations(&sources_api));
     operations
 }

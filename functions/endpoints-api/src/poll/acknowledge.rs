@@ -73,7 +73,7 @@ pub(super) fn attempt(stored: &StoredDelivery, now: Timestamp) -> Attempt {
     let made = &stored.delivery.attempts;
     let is_asked_for = stored.placed.as_ref().is_some_and(|placed| placed.asked.is_some());
     Attempt {
-        number: u32::try_from(made.len()).unwrap_or(u32::MAX).saturating_add(1),
+        number: stored.delivery.next_number(),
         at: now,
         outcome: AttemptOutcome::Succeeded,
         status_code: None,
@@ -82,6 +82,7 @@ pub(super) fn attempt(stored: &StoredDelivery, now: Timestamp) -> Attempt {
         error_detail: None,
         // As with the attempts that are sent: the first is its event's, whoever asked for it.
         manual: is_asked_for && !made.is_empty(),
+        repeat: false,
         replay: replay(stored).cloned(),
         response_excerpt: None,
     }

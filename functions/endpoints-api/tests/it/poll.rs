@@ -89,6 +89,7 @@ async fn a_delivery_whose_event_is_not_there_waits_for_a_day_and_is_canceled_the
         status: DeliveryStatus::Pending,
         created_at: api.now(),
         next_attempt_at: None,
+        dead_letter: None,
         attempts: Vec::new(),
     };
     let placed = Wait::Fetch(Placed { at: api.now(), asked: None });
@@ -154,6 +155,7 @@ async fn what_becomes_visible_late_and_with_an_older_time_is_not_acknowledged_by
         status: DeliveryStatus::Pending,
         created_at: api.now(),
         next_attempt_at: None,
+        dead_letter: None,
         attempts: Vec::new(),
     };
     let before = api.now() - SignedDuration::from_hours(1);

@@ -1,6 +1,6 @@
 //! `infra/openapi.json` is written by hand, so it is held to what it describes.
 
-use domain::{EventType, Scope};
+use domain::{DeadLetterReason, EventType, Scope, WorkQueue};
 use http::Code;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -48,6 +48,10 @@ fn its_closed_lists_are_those_of_the_code() {
     assert_eq!(listed("/components/schemas/EventType/enum"), json!(types));
     let scopes: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
     assert_eq!(listed("/components/schemas/Scope/enum"), json!(scopes));
+    let reasons: Vec<_> = DeadLetterReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(listed("/components/schemas/DeadLetterReason/enum"), json!(reasons));
+    let queues: Vec<_> = WorkQueue::ALL.iter().map(|queue| queue.as_str()).collect();
+    assert_eq!(listed("/components/schemas/WorkQueue/enum"), json!(queues));
 }
 
 #[test]
@@ -118,6 +122,11 @@ async fn answers_have_the_documented_shapes() {
     let matched = api.post(&format!("{endpoint_path}/match"), &json!({"payload": {}})).await;
 
     api.send_webhook(&source.signed_with([9; 32]), "msg_3", b"{}").await.expect(401);
+    for body in ["not json", "{}"] {
+        api.stack.deliveries.send(body).await.expect("SQS takes it");
+    }
+    while api.stack.dispatch().await.expect("the dispatcher runs") > 0 {}
+    while api.stack.record_dead_letters().await.expect("they are recorded") > 0 {}
 
     let endpoint_id = endpoint.id();
     let range = json!({"endpoint": endpoint_id, "since": "2026-01-01T00:00:00Z", "status": "failed"});
@@ -130,6 +139,7 @@ async fn answers_have_the_documented_shapes() {
     let event = format!("/v1/events/{}", id_of("/v1/events").await);
     let delivery = format!("/v1/deliveries/{}", id_of("/v1/deliveries").await);
     let quarantined = format!("/v1/quarantine/{}", id_of("/v1/quarantine").await);
+    let dead_letter = format!("/v1/dead-letters/{}", id_of("/v1/dead-letters").await);
     let shapes = Shapes(document());
     for (path, shape) in [
         ("/v1/payments".to_owned(), "PaymentList"),
@@ -154,6 +164,8 @@ async fn answers_have_the_documented_shapes() {
         ("/v1/providers/plaid".to_owned(), "Provider"),
         ("/v1/quarantine".to_owned(), "QuarantinedRequestList"),
         (quarantined.clone(), "QuarantinedRequest"),
+        ("/v1/dead-letters".to_owned(), "DeadLetterList"),
+        (dead_letter.clone(), "DeadLetter"),
         ("/v1/api-keys".to_owned(), "ApiKeyList"),
         (format!("/v1/api-keys/{}", key.id()), "ApiKey"),
         ("/errors".to_owned(), "ErrorList"),
@@ -173,6 +185,8 @@ async fn answers_have_the_documented_shapes() {
     shapes.check("QuarantineVerification", &api.post(&format!("{quarantined}/verify"), &json!({})).await);
     let all = api.post("/v1/quarantine/verify", &json!({"source": source.id})).await;
     shapes.check("QuarantineVerifications", &all);
+    shapes.check("DeadLetter", &api.post(&format!("{dead_letter}/redrive"), &json!({})).await);
+    shapes.check("DeadLetterRedrives", &api.post("/v1/dead-letters/redrive", &json!({"limit": 1})).await);
     shapes.check("Problem", &api.get("/v1/payments?limit=0&colour=red").await);
 }
 

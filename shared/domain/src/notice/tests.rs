@@ -24,6 +24,7 @@ fn delivery(event_type: EventType) -> Delivery {
         status: DeliveryStatus::Exhausted,
         created_at: at(0),
         next_attempt_at: None,
+        dead_letter: None,
         attempts: Vec::new(),
     }
 }

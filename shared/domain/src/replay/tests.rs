@@ -165,6 +165,7 @@ fn delivery(event: &Event, status: DeliveryStatus) -> Delivery {
         status,
         created_at: event.received_at,
         next_attempt_at: None,
+        dead_letter: None,
         attempts: Vec::new(),
     }
 }

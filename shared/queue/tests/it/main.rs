@@ -3,14 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use aws_lambda_events::sqs::SqsMessage;
 use data_encoding::BASE64;
 use domain::{
-    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, PaymentId, ReplayId,
-    SecretId, SourceId,
+    BodyFormat, Delivery, DeliveryId, DeliveryStatus, EndpointId, EventId, EventType, MessageSubject,
+    PaymentId, ReplayId, SecretId, SourceId,
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
-use queue::{Carried, Confirmation, DeliveryMessage, EventMessage, FetchMessage, Reply};
+use queue::{Carried, Confirmation, DeadMessage, DeliveryMessage, EventMessage, FetchMessage, Reply};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -86,6 +87,7 @@ fn a_delivery_message_carries_what_its_attempt_needs() {
         status: DeliveryStatus::Retrying,
         created_at: at(),
         next_attempt_at: None,
+        dead_letter: None,
         attempts: Vec::new(),
     };
     let json = |message: &DeliveryMessage| serde_json::from_str::<Value>(&message.encode()).unwrap();
@@ -177,4 +179,37 @@ fn what_can_not_be_read_is_refused_without_a_word_of_it() {
     ];
     let complaints: Vec<String> = complaints.iter().map(ToString::to_string).collect();
     insta::assert_json_snapshot!("complaints", complaints);
+}
+
+#[test]
+fn what_a_dead_message_is_about_is_told_by_its_envelope_alone() {
+    let subject = |body: String| {
+        let mut message = SqsMessage::default();
+        message.body = Some(body);
+        DeadMessage::read(&message).subject()
+    };
+    let source = Some(SourceId::mint([1; 16]));
+    // Not even base64: nobody looks.
+    let spoilt = event_message(&[]).encode().replacen("\"body\":\"", "\"body\":\"%", 1);
+    let of_source = MessageSubject { source: source.clone(), ..MessageSubject::default() };
+    assert_eq!(subject(spoilt), of_source);
+    let confirmation = Some(Confirmation { event: event_id(), at: at(), reply: Reply::Unknown });
+    let answer = EventMessage { confirmation, ..event_message(&[]) };
+    let question = FetchMessage { event: event_id(), attempt: 3, webhook: event_message(&[]) };
+    let of_event = MessageSubject { event: Some(event_id()), ..of_source };
+    assert_eq!(subject(answer.encode()), of_event);
+    assert_eq!(subject(question.encode()), of_event);
+    let endpoint = EndpointId::mint([3; 16]);
+    let delivery =
+        DeliveryMessage::first(event_id(), endpoint.clone(), EventType::PaymentCaptured, at(), None);
+    let of_delivery = MessageSubject {
+        source: None,
+        endpoint: Some(endpoint.clone()),
+        event: Some(event_id()),
+        delivery: Some(DeliveryId::derive(&event_id(), &endpoint)),
+    };
+    assert_eq!(subject(delivery.encode()), of_delivery);
+    for stranger in ["", "not json", "[]", "7", r#"{"source": "src_1", "event": "x"}"#, r#"{"source": 5}"#] {
+        assert_eq!(subject(stranger.to_owned()), MessageSubject::default(), "{stranger}");
+    }
 }

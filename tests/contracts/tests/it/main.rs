@@ -19,6 +19,7 @@ mod samples;
 mod sending;
 mod store_activity;
 mod store_config;
+mod store_dead_letters;
 mod store_deliveries;
 mod store_events;
 mod store_health;
@@ -90,6 +91,7 @@ fn all() -> impl Iterator<Item = &'static Check> {
         sending::CHECKS,
         store_activity::CHECKS,
         store_config::CHECKS,
+        store_dead_letters::CHECKS,
         store_deliveries::CHECKS,
         store_events::CHECKS,
         store_payments::CHECKS,

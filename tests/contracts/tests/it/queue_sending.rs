@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_lambda_events::sqs::SqsMessage;
+use aws_lambda_events::sqs::{SqsMessage, SqsMessageAttribute};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use contracts::Clients;
-use queue::{Disposition, MAX_RECEIVE_COUNT, Outgoing, QueueError};
+use domain::{DeadLetterId, DeadLetterReason, WorkQueue};
+use queue::{DeadMessage, Disposition, MAX_RECEIVE_COUNT, Outgoing, QueueError};
 
 use crate::sqs::{Queue, system};
 
@@ -19,7 +20,8 @@ crate::checks!["queue":
     messages_that_were_not_taken_are_reported,
     a_message_that_no_batch_takes_is_an_error,
     a_missing_queue_is_an_error,
-    a_dead_letter_has_its_reason_beside_it,
+    a_dead_letter_tells_its_end_and_where_it_came_from,
+    a_message_that_is_sent_again_says_which_dead_letter_it_is_until_it_dies_again,
     a_batch_is_answered_with_its_failures,
     without_a_dead_letter_queue_nothing_is_acknowledged,
 ];
@@ -123,18 +125,62 @@ async fn a_missing_queue_is_an_error(clients: Clients) {
     let sent = missing.send(outgoing("hello", "g")).await;
     assert!(matches!(sent, Err(QueueError::Unavailable { operation: "SendMessage", .. })));
     assert!(missing.send_all(vec![outgoing("hello", "g")]).await.is_err());
-    assert!(missing.dead_letter("hello", "why", "1").await.is_err());
+    assert!(
+        missing.dead_letter(&message("1", "hello", 1), DeadLetterReason::Unreadable, "why").await.is_err()
+    );
 }
 
-async fn a_dead_letter_has_its_reason_beside_it(clients: Clients) {
+async fn a_dead_letter_tells_its_end_and_where_it_came_from(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
-    ours(&clients, &queue).dead_letter("not JSON", "the message is not JSON", "message-1").await.unwrap();
-    let letter = queue.one().await;
-    assert_eq!(letter.body(), Some("not JSON"));
-    let attributes = letter.message_attributes().unwrap();
-    assert_eq!(attributes["reason"].string_value(), Some("the message is not JSON"));
-    assert_eq!(attributes["original_message_id"].string_value(), Some("message-1"));
-    assert_eq!(attributes.len(), 2);
+    let mut dead = message("message-1", "not JSON", 3);
+    dead.event_source_arn = Some("arn:aws:sqs:us-east-1:000000000000:events".to_owned());
+    dead.attributes.insert("SentTimestamp".to_owned(), "1795348800123".to_owned());
+    dead.attributes.insert("MessageGroupId".to_owned(), "src_1".to_owned());
+    let why = DeadLetterReason::Unreadable;
+    ours(&clients, &queue).dead_letter(&dead, why, "the message is not JSON").await.unwrap();
+    let expected = DeadMessage {
+        reason: why,
+        error: Some("the message is not JSON".to_owned()),
+        received_count: 3,
+        message_id: "message-1".to_owned(),
+        group: Some("src_1".to_owned()),
+        sent_at: Some("2026-11-22T12:00:00.123Z".parse().unwrap()),
+        origin: dead.event_source_arn,
+        dead_letter: None,
+        body: "not JSON".to_owned(),
+    };
+    assert_eq!(DeadMessage::read(&as_lambda(&queue.one().await)), expected);
+}
+
+async fn a_message_that_is_sent_again_says_which_dead_letter_it_is_until_it_dies_again(clients: Clients) {
+    let queue = Queue::create(&clients, &[]).await;
+    let id = DeadLetterId::derive(WorkQueue::Events, "message-1");
+    let group = Some("src_1".to_owned());
+    ours(&clients, &queue).redrive(&id, "{}".to_owned(), group.clone(), Duration::ZERO).await.unwrap();
+    let again = as_lambda(&queue.one().await);
+    assert_eq!((again.body.as_deref(), queue::dead_letter_of(&again)), (Some("{}"), Some(id.clone())));
+    assert_eq!(again.attributes.get("MessageGroupId"), group.as_ref());
+
+    let dead_letters = Queue::create_named(&clients, &format!("{}-dlq", clients.name), &[]).await;
+    ours(&clients, &dead_letters).dead_letter(&again, DeadLetterReason::TriesUsedUp, "no").await.unwrap();
+    let dead = DeadMessage::read(&as_lambda(&dead_letters.one().await));
+    assert_eq!((dead.dead_letter, Some(dead.message_id)), (Some(id), again.message_id));
+}
+
+/// As Lambda's mapping hands it to a function.
+fn as_lambda(received: &Message) -> SqsMessage {
+    let mut message = SqsMessage::default();
+    message.message_id = received.message_id().map(str::to_owned);
+    message.body = received.body().map(str::to_owned);
+    for (name, value) in received.attributes().unwrap() {
+        message.attributes.insert(name.as_str().to_owned(), value.clone());
+    }
+    for (name, value) in received.message_attributes().unwrap() {
+        let mut attribute = SqsMessageAttribute::default();
+        attribute.string_value = value.string_value().map(str::to_owned);
+        message.message_attributes.insert(name.clone(), attribute);
+    }
+    message
 }
 
 fn message(id: &str, body: &str, receive_count: u32) -> SqsMessage {
@@ -148,7 +194,10 @@ fn message(id: &str, body: &str, receive_count: u32) -> SqsMessage {
 /// What Lambda is told to hand out again.
 async fn failures(dead_letters: &queue::Queue) -> Vec<String> {
     let retry = || Disposition::Retry { reason: "no answer".to_owned() };
-    let dead = |reason: &str| Disposition::DeadLetter { reason: reason.to_owned() };
+    let dead = |error: &str| {
+        let (reason, error) = (DeadLetterReason::Unreadable, error.to_owned());
+        Disposition::DeadLetter { reason, error }
+    };
     let outcomes = [
         (message("done", "{}", 1), Disposition::Done),
         (message("again", "{}", 1), retry()),
@@ -165,16 +214,19 @@ async fn a_batch_is_answered_with_its_failures(clients: Clients) {
     let queue = Queue::create(&clients, &[]).await;
     assert_eq!(failures(&ours(&clients, &queue)).await, ["again", "once more"]);
     let letters = take(&queue, 3).await;
-    let reasons: BTreeMap<_, _> = letters
+    let told: BTreeMap<_, _> = letters
         .iter()
-        .map(|letter| (letter.body().unwrap(), letter.message_attributes().unwrap()["reason"].string_value()))
+        .map(|letter| DeadMessage::read(&as_lambda(letter)))
+        .map(|dead| (dead.body, (dead.reason, dead.error.unwrap(), dead.received_count)))
         .collect();
     let expected = [
-        ("{}", Some("given up after 5 tries: no answer")),
-        ("not JSON", Some("not an object")),
-        ("(empty)", Some("nothing in it")),
+        ("{}", (DeadLetterReason::TriesUsedUp, "no answer", MAX_RECEIVE_COUNT)),
+        ("not JSON", (DeadLetterReason::Unreadable, "not an object", 1)),
+        ("(empty)", (DeadLetterReason::Unreadable, "nothing in it", 1)),
     ];
-    assert_eq!(reasons, expected.into());
+    let expected =
+        expected.map(|(body, (reason, error, count))| (body.to_owned(), (reason, error.to_owned(), count)));
+    assert_eq!(told, expected.into());
 }
 
 async fn without_a_dead_letter_queue_nothing_is_acknowledged(clients: Clients) {

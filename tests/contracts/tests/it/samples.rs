@@ -253,6 +253,7 @@ pub(crate) fn delivery(key: &str, endpoint: u64) -> Delivery {
         status: DeliveryStatus::Retrying,
         created_at: at(0),
         next_attempt_at: None,
+        dead_letter: None,
         attempts: Vec::new(),
     }
 }

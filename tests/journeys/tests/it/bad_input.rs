@@ -109,9 +109,12 @@ async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_harms_no_neighb
     app.stack.settle().await?;
     assert_eq!(app.stack.dead_letter_counts()?, (3, 3));
     assert_eq!(receiver.receipts().len(), 1);
-    let reasons = app.stack.events_dead_letters.receive_reasons().await?;
-    assert_eq!(reasons.len(), 3);
-    assert!(reasons.iter().all(|reason| reason.starts_with("the message")), "{reasons:?}");
+    let letters = app.stack.events_dead_letters.receive_letters().await?;
+    assert_eq!(letters.len(), 3);
+    for letter in letters {
+        assert_eq!(letter.reason.as_deref(), Some("unreadable"));
+        assert!(letter.error.as_ref().is_some_and(|error| error.starts_with("the message")), "{letter:?}");
+    }
     Ok(())
 }
 
@@ -129,8 +132,9 @@ async fn a_message_that_fails_at_every_try_becomes_a_dead_letter_that_says_why()
     }
     app.faults.disarm();
     assert_eq!(app.stack.dead_letter_counts()?, (1, 0));
-    let reasons = app.stack.events_dead_letters.receive_reasons().await?;
-    assert!(reasons[0].starts_with("given up after 5 tries: DynamoDB"), "{reasons:?}");
+    let letters = app.stack.events_dead_letters.receive_letters().await?;
+    assert_eq!(letters[0].reason.as_deref(), Some("tries_used_up"));
+    assert!(letters[0].error.as_ref().is_some_and(|error| error.starts_with("DynamoDB")), "{letters:?}");
     Ok(())
 }
 

@@ -146,7 +146,7 @@ async fn a_refused_credential_makes_a_dead_letter_that_a_new_credential_redeems(
     app.stack.settle().await?;
     assert_eq!(app.stack.fetches_dead_letter_count()?, 1);
     let letters = app.stack.fetches_dead_letters.receive_letters().await?;
-    assert_eq!(letters[0].reason.as_deref(), Some("credential refused: the API answered 401"));
+    assert_eq!(letters[0].error.as_deref(), Some("credential refused: the API answered 401"));
     assert!(!letters[0].body.contains(MOLLIE_KEY), "a question carries no credential");
     let failed = only_event(&app).await?;
     assert_eq!(
@@ -213,7 +213,7 @@ async fn an_api_that_stays_away_is_given_up_visibly_after_twelve_calls() -> Resu
     }
     assert_eq!(asked(&apis).await, 12);
     let letters = app.stack.fetches_dead_letters.receive_letters().await?;
-    let reasons: Vec<_> = letters.iter().map(|letter| letter.reason.as_deref()).collect();
+    let reasons: Vec<_> = letters.iter().map(|letter| letter.error.as_deref()).collect();
     assert_eq!(reasons, [Some("given up after 12 calls: the API answered 500")]);
     assert_eq!(only_event(&app).await?["reason"], "confirmation_failed");
     Ok(())
@@ -234,7 +234,7 @@ async fn an_answer_that_is_about_something_else_or_can_not_be_final_moves_nothin
         mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
         app.stack.settle().await?;
         let letters = app.stack.fetches_dead_letters.receive_letters().await?;
-        assert_eq!(letters[0].reason.as_deref(), Some(expected));
+        assert_eq!(letters[0].error.as_deref(), Some(expected));
     }
     let (app, apis) = start().await?;
     let source = mollie(&app).await?;
