@@ -131,6 +131,8 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
             Ok(outcome) => {
                 steps.extend(outcome.steps);
                 waiting.extend(outcome.waiting);
+                let too_large = outcome.too_large.into_iter();
+                unfinished.extend(too_large.map(|message| (message, disposition(&StoreError::TooLarge))));
             }
             Err(error) => unfinished.extend(group.iter().map(|event| (event.message, disposition(&error)))),
         }

@@ -8,7 +8,7 @@ use domain::{
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use store::{Committed, RawEvent, Store, StoreError, StoredPayment};
+use store::{Committed, RawEvent, Store, StoreError, StoredPayment, event_fits};
 
 /// How often a payment that somebody else wrote in between is folded again before its messages go back to the
 /// queue.
@@ -78,6 +78,13 @@ impl Recorded {
         };
         self.event.id == *id && stage(&self.course) == stage(&incoming.course)
     }
+
+    /// Whether all that is to be committed because of it can be stored.
+    fn fits(&self) -> bool {
+        let own = [&self.event].into_iter().chain(&self.stand_in);
+        own.into_iter().all(|event| event_fits(event, Some(&self.raw)))
+            && self.raised.iter().all(|event| event_fits(event, None))
+    }
 }
 
 /// What came of one group.
@@ -87,6 +94,8 @@ pub(crate) struct Outcome {
     pub(crate) steps: Vec<Recorded>,
     /// Those that another message is recording.
     pub(crate) waiting: Vec<Waiting>,
+    /// The messages of events that can't be stored. They have changed nothing.
+    pub(crate) too_large: Vec<usize>,
 }
 
 /// Records the events of one group.
@@ -117,10 +126,39 @@ async fn try_record(
     known: &Known,
     endpoints: &[Endpoint],
 ) -> Result<Option<Outcome>, StoreError> {
+    // Known before anything is written: an event that could not be committed must not have changed its payment.
+    let mut too_large = BTreeSet::new();
+    let (fold, outcome) = loop {
+        let (fold, outcome) = fold_in(store, group, known, endpoints, &too_large).await?;
+        let known_so_far = too_large.len();
+        too_large.extend(outcome.steps.iter().filter(|step| !step.fits()).map(|step| step.event.id.clone()));
+        if too_large.len() == known_so_far {
+            break (fold, outcome);
+        }
+    };
+    match fold.write(store, known).await {
+        Ok(()) => Ok(Some(wait::claim_apart(store, group, outcome).await)),
+        Err(StoreError::Conflict) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Folds the events of a group into what is known, but for those that are too large. Writes nothing.
+async fn fold_in(
+    store: &Store,
+    group: &[Incoming],
+    known: &Known,
+    endpoints: &[Endpoint],
+    too_large: &BTreeSet<EventId>,
+) -> Result<(Fold, Outcome), StoreError> {
     let mut fold = Fold::new(group, known);
     let mut outcome = Outcome::default();
     for incoming in group {
         let id = fold.resolve_id(incoming);
+        if too_large.contains(&id) {
+            outcome.too_large.push(incoming.message);
+            continue;
+        }
         let committed = match known.committed.get(&id) {
             Some(committed) if is_done(incoming, committed) => true,
             // A second answer may tell something else than the first, so what a stale read says is not good enough.
@@ -146,13 +184,9 @@ async fn try_record(
             fold.forget(&id);
             continue;
         }
-        outcome.steps.push(assemble(incoming, id, applied, fold.payment.as_ref(), endpoints));
+        outcome.steps.push(assemble(incoming, id, applied, fold.payment(), endpoints));
     }
-    match fold.write(store, known).await {
-        Ok(()) => Ok(Some(wait::claim_apart(store, group, outcome).await)),
-        Err(StoreError::Conflict) => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok((fold, outcome))
 }
 
 /// Whether nothing is left to do for an event whose id is committed.
@@ -183,8 +217,7 @@ struct HeldBack;
 
 /// The payment of a group while it is folded.
 struct Fold {
-    payment: Option<Payment>,
-    revision: u64,
+    stored: Option<StoredPayment>,
     /// The events that it did not know, or that are taken over: if there are none, it is not written.
     news: BTreeSet<EventId>,
     /// What each event said that is not committed yet, in this batch or in the outbox.
@@ -200,12 +233,7 @@ impl Fold {
         for entry in stored.into_iter().flat_map(|stored| &stored.payment.outbox) {
             digests.entry(entry.event.clone()).or_insert_with(|| entry.digest.clone());
         }
-        Self {
-            payment: stored.map(|stored| stored.payment.clone()),
-            revision: stored.map_or(0, |stored| stored.revision),
-            news: BTreeSet::new(),
-            digests,
-        }
+        Self { stored: stored.cloned(), news: BTreeSet::new(), digests }
     }
 
     /// The event's id; a further one where its dedupe key was used for something else before.
@@ -229,19 +257,20 @@ impl Fold {
             return Ok(None);
         }
         // What says nothing about a payment does not bring one into being.
-        if self.payment.is_none() && incoming.notification.facts.is_empty() {
+        if self.stored.is_none() && incoming.notification.facts.is_empty() {
             return Ok(None);
         }
         let Some(provider_payment_id) = &incoming.notification.provider_payment_id else { return Ok(None) };
-        let payment = self.payment.get_or_insert_with(|| {
-            Payment::new(
+        let stored = self.stored.get_or_insert_with(|| {
+            StoredPayment::new(Payment::new(
                 incoming.source.clone(),
                 incoming.provider.clone(),
                 provider_payment_id.clone(),
                 id.clone(),
                 incoming.arrival.received_at,
-            )
+            ))
         });
+        let payment = &mut stored.payment;
         let known = payment.outbox.iter().find(|entry| entry.event == *id).map(|entry| entry.told.clone());
         let entry = match incoming.course {
             Course::Confirm { .. } => payment
@@ -259,19 +288,23 @@ impl Fold {
         Ok(Some(Applied { entry, again }))
     }
 
+    fn payment(&self) -> Option<&Payment> {
+        self.stored.as_ref().map(|stored| &stored.payment)
+    }
+
     /// Takes an event out again that turned out to be committed. Its facts are in the ledger already.
     fn forget(&mut self, id: &EventId) {
         self.news.remove(id);
-        if let Some(payment) = &mut self.payment {
-            payment.outbox.retain(|entry| &entry.event != id);
+        if let Some(stored) = &mut self.stored {
+            stored.payment.outbox.retain(|entry| &entry.event != id);
         }
     }
 
     /// Writes the payment, if it changed, without the outbox entries whose events are committed by now.
     async fn write(self, store: &Store, known: &Known) -> Result<(), StoreError> {
-        let Some(mut payment) = self.payment.filter(|_| !self.news.is_empty()) else { return Ok(()) };
-        payment.outbox.retain(|entry| !known.has_settled(entry));
-        store.put_payment(&payment, self.revision).await
+        let Some(mut stored) = self.stored.filter(|_| !self.news.is_empty()) else { return Ok(()) };
+        stored.payment.outbox.retain(|entry| !known.has_settled(entry));
+        store.put_payment(stored).await
     }
 }
 

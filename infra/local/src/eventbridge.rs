@@ -197,9 +197,7 @@ impl EventBridge {
     fn keep(&self) -> Result<(), Refusal> {
         let Some(path) = self.file.as_deref() else { return Ok(()) };
         let text = serde_json::to_vec(&self.lock().buses).expect("a list of names serialises");
-        // Beside it and then in its place, so that a process that is killed leaves one or the other.
-        let beside = path.with_extension("new");
-        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).map_err(|error| {
+        crate::storage::replace(path, &text).map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "the event buses could not be written");
             Refusal {
                 status: StatusCode::INTERNAL_SERVER_ERROR,

@@ -11,9 +11,12 @@ mod engines;
 pub mod eventbridge;
 mod gateway;
 mod mapping;
+mod server;
 pub mod sqs;
 mod stack;
+mod storage;
+mod vault;
 
-pub use engines::Storage;
 pub use mapping::{Letter, Mapping};
 pub use stack::{Options, Running, Stack, TABLE, loopback_egress};
+pub use storage::{DataDirectory, Storage};

@@ -1,12 +1,18 @@
 //! Event source mappings: what Lambda does between a queue and a function.
 
+use crate::sqs::{self, Received, Sqs};
 use anyhow::Result;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures::FutureExt;
 use std::collections::HashSet;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 /// Lambda's default for standard queues.
-const BATCH_SIZE: i32 = 10;
+const BATCH_SIZE: usize = 10;
+/// After the engine refused a call, so that a loop does not spin.
+pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// A message in a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,17 +23,17 @@ pub struct Letter {
     pub body: String,
 }
 
-/// Takes batches from one queue.
+/// Takes batches from one queue. It does so without the HTTP that a client of the queue needs: an idle poller then costs
+/// nothing at all.
 #[derive(Debug, Clone)]
 pub struct Mapping {
-    client: aws_sdk_sqs::Client,
-    queue_url: String,
-    queue_arn: String,
+    sqs: Sqs,
+    queue: &'static str,
 }
 
 impl Mapping {
-    pub(crate) fn new(client: aws_sdk_sqs::Client, queue_url: String, queue_arn: String) -> Self {
-        Self { client, queue_url, queue_arn }
+    pub(crate) fn new(sqs: Sqs, queue: &'static str) -> Self {
+        Self { sqs, queue }
     }
 
     /// Takes up to ten messages, waiting at most `wait_seconds` for the first, hands them to `function` and
@@ -35,101 +41,97 @@ impl Mapping {
     /// timeout. Gives the number of messages taken.
     pub async fn poll(
         &self,
-        wait_seconds: i32,
+        wait_seconds: u64,
         function: impl AsyncFnOnce(SqsEvent) -> SqsBatchResponse,
     ) -> Result<usize> {
-        let batch = self.receive(wait_seconds).await?;
-        if batch.is_empty() {
-            return Ok(0);
+        let taken = self.sqs.take(self.queue, BATCH_SIZE, Some(Duration::from_secs(wait_seconds))).await?;
+        if !taken.is_empty() {
+            let response = function(self.to_event(&taken)).await;
+            self.finish(&taken, response)?;
         }
-        let taken = batch.len();
-        let mut event = SqsEvent::default();
-        event.records = batch.iter().map(|message| self.to_record(message)).collect();
-        let response = function(event).await;
-        let failed: HashSet<String> =
-            response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        self.delete(
-            batch.into_iter().filter(|message| !failed.contains(message.message_id().unwrap_or_default())),
-        )
-        .await?;
-        Ok(taken)
+        Ok(taken.len())
+    }
+
+    /// Hands all messages to `function`, batch after batch, until `stopped`; the batch that it has then is finished.
+    pub(crate) async fn run<F: Future<Output = SqsBatchResponse>>(
+        &self,
+        stopped: impl Future<Output = ()>,
+        function: impl Fn(SqsEvent) -> F,
+    ) {
+        let mut stopped = std::pin::pin!(stopped);
+        loop {
+            let taken = tokio::select! {
+                biased;
+                () = &mut stopped => return,
+                taken = self.sqs.take(self.queue, BATCH_SIZE, None) => taken,
+            };
+            let outcome = match taken {
+                Ok(taken) => self.hand_over(&taken, &function).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = outcome {
+                tracing::error!(
+                    queue = self.queue,
+                    error = &*error as &dyn std::error::Error,
+                    "the local stack stumbled"
+                );
+                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+            }
+        }
+    }
+
+    /// A panic is for a function what SIGKILL is for the process, and its messages are treated alike.
+    async fn hand_over<F: Future<Output = SqsBatchResponse>>(
+        &self,
+        taken: &[Received],
+        function: impl Fn(SqsEvent) -> F,
+    ) -> Result<()> {
+        match AssertUnwindSafe(function(self.to_event(taken))).catch_unwind().await {
+            Ok(response) => self.finish(taken, response),
+            Err(_) => {
+                tracing::error!(queue = self.queue, messages = taken.len(), "a function panicked");
+                Ok(self.sqs.died(self.queue, taken)?)
+            }
+        }
     }
 
     /// Puts a message into the queue, as anybody with access to it could.
     pub async fn send(&self, body: &str) -> Result<()> {
-        self.client.send_message().queue_url(&self.queue_url).message_body(body).send().await?;
-        Ok(())
+        Ok(self.sqs.put(self.queue, body)?)
     }
 
     /// Takes up to ten dead letters.
     pub async fn receive_letters(&self) -> Result<Vec<Letter>> {
-        let text = |message: &Message, name: &str| {
-            message.message_attributes().and_then(|all| all.get(name)?.string_value().map(str::to_owned))
+        let taken = self.sqs.receive_now(self.queue, BATCH_SIZE).await?;
+        let letter = |message: Received| Letter {
+            reason: message.text_attribute("reason").map(str::to_owned),
+            error: message.text_attribute("error").map(str::to_owned),
+            body: message.body,
         };
-        let letter = |message: &Message| Letter {
-            reason: text(message, "reason"),
-            error: text(message, "error"),
-            body: message.body().unwrap_or_default().to_owned(),
-        };
-        Ok(self.receive(0).await?.iter().map(letter).collect())
+        Ok(taken.into_iter().map(letter).collect())
     }
 
-    async fn receive(&self, wait_seconds: i32) -> Result<Vec<Message>> {
-        let answer = self
-            .client
-            .receive_message()
-            .queue_url(&self.queue_url)
-            .max_number_of_messages(BATCH_SIZE)
-            .wait_time_seconds(wait_seconds)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .send()
-            .await?;
-        Ok(answer.messages.unwrap_or_default())
+    fn finish(&self, taken: &[Received], response: SqsBatchResponse) -> Result<()> {
+        let failed: HashSet<String> =
+            response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        Ok(self.sqs.finish(self.queue, taken, &failed)?)
     }
 
-    async fn delete(&self, messages: impl Iterator<Item = Message>) -> Result<()> {
-        let entries: Vec<_> = messages
-            .enumerate()
-            .filter_map(|(index, message)| {
-                let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
-                entry.receipt_handle(message.receipt_handle?).build().ok()
-            })
-            .collect();
-        if !entries.is_empty() {
-            self.client
-                .delete_message_batch()
-                .queue_url(&self.queue_url)
-                .set_entries(Some(entries))
-                .send()
-                .await?;
-        }
-        Ok(())
+    fn to_event(&self, taken: &[Received]) -> SqsEvent {
+        let mut event = SqsEvent::default();
+        event.records = taken.iter().map(|message| self.to_record(message)).collect();
+        event
     }
 
-    fn to_record(&self, message: &Message) -> SqsMessage {
+    fn to_record(&self, message: &Received) -> SqsMessage {
         let mut record = SqsMessage::default();
-        record.message_id = message.message_id().map(str::to_owned);
-        record.receipt_handle = message.receipt_handle().map(str::to_owned);
-        record.event_source_arn = Some(self.queue_arn.clone());
-        record.body = message.body().map(str::to_owned);
-        record.attributes = message
-            .attributes()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
-            .collect();
-        record.message_attributes = message
-            .message_attributes()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| {
-                let mut attribute = SqsMessageAttribute::default();
-                attribute.data_type = Some(value.data_type().to_owned());
-                attribute.string_value = value.string_value().map(str::to_owned);
-                (name.clone(), attribute)
-            })
-            .collect();
+        record.message_id = Some(message.id.clone());
+        record.receipt_handle = Some(message.handle.clone());
+        record.event_source_arn = Some(sqs::arn(self.queue));
+        record.body = Some(message.body.clone());
+        record.attributes =
+            message.system_attributes().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        record.message_attributes = message.lambda_attributes();
         record
     }
 }

@@ -1,13 +1,18 @@
 //! The whole of Payrelay over the embedded engines.
 
-use crate::engines::{Engines, Storage};
+use crate::engines::Engines;
 use crate::eventbridge::EventBridge;
 use crate::gateway::{self, Functions};
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, PAUSE_AFTER_ERROR};
+use crate::server::{self, serve};
+use crate::storage::Storage;
 use anyhow::Result;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use axum::{Extension, Router};
 use destinations::Sender;
 use domain::WorkQueue;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use intake::{Counters, Intake};
 use jiff::SignedDuration;
 use platform::{
@@ -16,8 +21,7 @@ use platform::{
 use queue::{EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, Queue};
 use redrive::{Queues, Redriver};
 use relay::{Client, Detours, EgressPolicy, Limits};
-use std::collections::BTreeMap;
-use std::future::Future;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{PageRequest, Store};
@@ -60,16 +64,12 @@ const ORIGINS: [(WorkQueue, &str); 7] = [
 /// Dead letters that are looked at when a stack is opened.
 const MAX_DEAD_LETTERS_AT_START: usize = 1000;
 
-/// A new message ends the wait at once; this only bounds how long a stop takes.
-const POLL_SECONDS: i32 = 1;
 /// Batches that are handled side by side: a slow endpoint holds up the batch that it is in.
 const CONSUMERS: usize = 2;
 const DISPATCHERS: usize = 8;
 const SLOW_DISPATCHERS: usize = 8;
 const FETCHERS: usize = 1;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// After an engine refused a call, so that a loop does not spin.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// How a stack is set up.
 #[derive(Debug)]
@@ -160,21 +160,20 @@ impl Stack {
         let admin_key_hash = AdminKeyHash::of(&admin_key)?;
         let engines = Engines::start(&storage, &clock).await?;
         create_queues(&engines)?;
-        // Nobody can hold a message yet: who did was killed with the process before.
-        engines.sqs.release_in_flight()?;
         let entropy = Entropy::system();
-        let key = storage.secret_file("vault.key", || Vault::new_key_file(&entropy).expose().to_owned())?;
-        let vault = Vault::key_file(&key, entropy.clone())?;
-
         let plain_aws = Aws::local(engines.endpoints.clone());
-        Store::new(plain_aws.dynamodb(), TABLE).create_table().await?;
+        let table = Store::new(plain_aws.dynamodb(), TABLE);
+        table.create_table().await?;
+        let vault = crate::vault::open(&storage, &table, &entropy).await?;
+        // After all that may refuse the start: a start that comes to nothing changes nothing.
+        engines.sqs.recover()?;
         let aws = match http_client {
             Some(http_client) => plain_aws.clone().with_http_client(http_client).without_retries(),
             None => plain_aws.clone(),
         };
         let store = Store::new(aws.dynamodb(), TABLE);
         let queue = |name| Queue::new(aws.sqs(), engines.queue_url(name));
-        let mapping = |name| Mapping::new(plain_aws.sqs(), engines.queue_url(name), crate::sqs::arn(name));
+        let mapping = |name| Mapping::new(engines.sqs.clone(), name);
         let deliveries = queue(DELIVERIES_QUEUE);
         let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
         let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
@@ -364,39 +363,6 @@ impl Stack {
         }
     }
 
-    async fn consume_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
-        self.events
-            .poll(wait_seconds, async |batch| consumer::handle(&self.consumer, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn dispatch_for(self: Arc<Self>, lane: Lane, wait_seconds: i32) -> Result<()> {
-        lane(&self)
-            .poll(wait_seconds, async |batch| dispatcher::handle(&self.dispatcher, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn fetch_for(self: Arc<Self>, wait_seconds: i32) -> Result<()> {
-        self.fetches
-            .poll(wait_seconds, async |batch| fetcher::handle(&self.fetcher, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn bury_for(self: Arc<Self>, graveyard: Lane, wait_seconds: i32) -> Result<()> {
-        graveyard(&self)
-            .poll(wait_seconds, async |batch| dead_letters::handle(&self.dead_letters, batch).await)
-            .await
-            .map(drop)
-    }
-
-    async fn sweep(self: Arc<Self>) -> Result<()> {
-        sweeper::handle(&self.sweeper).await?;
-        Ok(())
-    }
-
     /// Consumes, asks the providers and dispatches until no queue has anything to give at this moment.
     pub async fn settle(&self) -> Result<()> {
         while self.consume().await? + self.fetch().await? + self.dispatch().await? > 0 {}
@@ -408,6 +374,15 @@ impl Stack {
     pub fn dead_letter_counts(&self) -> Result<(u64, u64)> {
         let deliveries = [WorkQueue::Deliveries, WorkQueue::SlowDeliveries];
         Ok((self.given_up(EVENTS_DLQ, &[WorkQueue::Events])?, self.given_up(DELIVERIES_DLQ, &deliveries)?))
+    }
+
+    /// How many dead letters waited when the stack was opened, and stand in the dead-letter queues now.
+    pub fn dead_letters_waiting(&self) -> Result<u64> {
+        let queues: BTreeSet<&str> = QUEUES.iter().map(|(_, dead_letters, _)| *dead_letters).collect();
+        queues.into_iter().try_fold(self.waiting_at_start.values().sum(), |sum, queue| {
+            let depth = self.sqs.depth(queue)?;
+            Ok(sum + depth.visible + depth.in_flight)
+        })
     }
 
     /// How many questions to the providers were given up.
@@ -427,48 +402,50 @@ impl Stack {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let router = self.router().layer(Extension(webhook::PlainHttp));
-        let server = axum::serve(listener, router).with_graceful_shutdown(until(stopped.clone()));
-        tasks.spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server stopped");
+        tasks.spawn(serve(listener, router, server::IDLE, until(stopped.clone())));
+        let batches: [(Lane, Handler, usize); 7] = [
+            (|stack| &stack.events, consume, CONSUMERS),
+            (|stack| &stack.deliveries, dispatch, DISPATCHERS),
+            (|stack| &stack.slow_deliveries, dispatch, SLOW_DISPATCHERS),
+            (|stack| &stack.fetches, fetch, FETCHERS),
+            (GRAVEYARDS[0], bury, 1),
+            (GRAVEYARDS[1], bury, 1),
+            (GRAVEYARDS[2], bury, 1),
+        ];
+        for (lane, handler, side_by_side) in batches {
+            for _ in 0..side_by_side {
+                let (stack, stopped) = (Arc::clone(self), until(stopped.clone()));
+                tasks.spawn(async move {
+                    lane(&stack).run(stopped, |batch| handler(Arc::clone(&stack), batch)).await;
+                });
             }
-        });
-        for _ in 0..CONSUMERS {
-            let stack = Arc::clone(self);
-            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                Arc::clone(&stack).consume_for(POLL_SECONDS)
-            }));
-        }
-        let lanes: [(Lane, usize); 2] =
-            [(|stack| &stack.deliveries, DISPATCHERS), (|stack| &stack.slow_deliveries, SLOW_DISPATCHERS)];
-        for (lane, dispatchers) in lanes {
-            for _ in 0..dispatchers {
-                let stack = Arc::clone(self);
-                tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                    Arc::clone(&stack).dispatch_for(lane, POLL_SECONDS)
-                }));
-            }
-        }
-        for _ in 0..FETCHERS {
-            let stack = Arc::clone(self);
-            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                Arc::clone(&stack).fetch_for(POLL_SECONDS)
-            }));
-        }
-        for graveyard in GRAVEYARDS {
-            let stack = Arc::clone(self);
-            tasks.spawn(repeat(stopped.clone(), Duration::ZERO, move || {
-                Arc::clone(&stack).bury_for(graveyard, POLL_SECONDS)
-            }));
         }
         let stack = Arc::clone(self);
-        tasks.spawn(repeat(stopped, SWEEP_INTERVAL, move || Arc::clone(&stack).sweep()));
+        tasks.spawn(sweep_every(SWEEP_INTERVAL, stack, stopped));
         Running { tasks, stop }
     }
 }
 
-/// One of several mappings of one function.
+/// One of the mappings.
 type Lane = fn(&Stack) -> &Mapping;
+/// The function that a mapping hands its batches to.
+type Handler = fn(Arc<Stack>, SqsEvent) -> BoxFuture<'static, SqsBatchResponse>;
+
+fn consume(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { consumer::handle(&stack.consumer, batch).await }.boxed()
+}
+
+fn dispatch(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { dispatcher::handle(&stack.dispatcher, batch).await }.boxed()
+}
+
+fn fetch(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { fetcher::handle(&stack.fetcher, batch).await }.boxed()
+}
+
+fn bury(stack: Arc<Stack>, batch: SqsEvent) -> BoxFuture<'static, SqsBatchResponse> {
+    async move { dead_letters::handle(&stack.dead_letters, batch).await }.boxed()
+}
 
 /// The dead-letter queues.
 const GRAVEYARDS: [Lane; 3] = [
@@ -492,17 +469,12 @@ impl Running {
     }
 }
 
-/// Does `work` again and again, with a pause in between, until it is told to stop.
-async fn repeat<F: Future<Output = Result<()>> + Send>(
-    stopped: watch::Receiver<bool>,
-    pause: Duration,
-    work: impl Fn() -> F,
-) {
+async fn sweep_every(interval: Duration, stack: Arc<Stack>, stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        let pause = match work().await {
-            Ok(()) => pause,
+        let pause = match sweeper::handle(&stack.sweeper).await {
+            Ok(_) => interval,
             Err(error) => {
-                tracing::error!(error = &*error as &dyn std::error::Error, "the local stack stumbled");
+                tracing::error!(error = &error as &dyn std::error::Error, "the sweeper stumbled");
                 PAUSE_AFTER_ERROR
             }
         };

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use jiff::SignedDuration;
 use local::{Options, Stack, Storage, loopback_egress};
-use platform::{Clock, Entropy, SecretText};
+use platform::{AdminKeyHash, Clock, Entropy, SecretText};
 use relay::{Detours, EgressPolicy};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,12 +36,15 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) async fn run(self) -> Result<()> {
-        let storage = match (&self.data_dir, self.demo) {
-            (Some(directory), _) => Storage::Directory(directory.clone()),
-            (None, true) => Storage::Memory,
-            (None, false) => Storage::Directory(PathBuf::from(DATA_DIR)),
-        };
         let given = self.admin_key.map(SecretText::new);
+        if let Some(key) = &given {
+            AdminKeyHash::of(key).context("PAYRELAY_ADMIN_KEY can't be used")?;
+        }
+        let storage = match (&self.data_dir, self.demo) {
+            (Some(directory), _) => Storage::directory(directory)?,
+            (None, true) => Storage::Memory,
+            (None, false) => Storage::directory(DATA_DIR)?,
+        };
         let admin_key = match &given {
             Some(key) => key.clone(),
             None => storage.admin_key(&Entropy::system())?,
@@ -77,6 +80,10 @@ impl Dev {
             for (name, address) in [("sqs", &engines.sqs), ("eventbridge", &engines.eventbridge)] {
                 println!("{name} {}", address.as_deref().unwrap_or_default());
             }
+        }
+        let waiting = stack.dead_letters_waiting()?;
+        if waiting > 0 {
+            println!("dead letters waiting: {waiting} (GET /v1/dead-letters)");
         }
         let work = async {
             if self.demo {

@@ -3,8 +3,10 @@
 //! **Guarantee:** [`Ledger::apply`] is commutative, associative and idempotent. Nothing here depends on when or
 //! in which order events arrived, and a repeat changes nothing. Sums are taken over operations when they are
 //! asked for ([`crate::Derived`]), never accumulated.
+//!
+//! So a ledger may be kept in pieces: [`Ledger::join`] makes one of them, whichever they are and in whatever order.
 
-use crate::register::{Register, merge};
+use crate::register::{Register, join, merge};
 use crate::{
     Currency, DisputeFunds, DisputeStage, EventId, Fact, Notification, OperationKind, OperationState,
     VoidCause,
@@ -58,6 +60,12 @@ impl Operation {
     pub fn amount(&self) -> Option<i64> {
         self.amount.as_ref().map(|register| register.value)
     }
+
+    fn join(&mut self, other: Self) {
+        join(&mut self.state, other.state, state_key);
+        join(&mut self.amount, other.amount, ranked_key);
+        join(&mut self.cause, other.cause, ranked_key);
+    }
 }
 
 /// The stage of a dispute and where its money is are separate facts: providers report them in separate events.
@@ -72,6 +80,14 @@ pub struct Dispute {
     pub funds: Option<Register<DisputeFunds>>,
 }
 
+impl Dispute {
+    fn join(&mut self, other: Self) {
+        join(&mut self.stage, other.stage, ranked_key);
+        join(&mut self.amount, other.amount, ranked_key);
+        join(&mut self.funds, other.funds, ranked_key);
+    }
+}
+
 impl Ledger {
     /// Folds one notification in.
     pub fn apply(&mut self, event: &EventId, notification: &Notification) {
@@ -84,6 +100,76 @@ impl Ledger {
         {
             self.learn_currency(currency, notification.exponent.or_else(|| currency.exponent()));
         }
+    }
+
+    /// Folds in what another ledger knows.
+    pub fn join(&mut self, other: Self) {
+        for (kind, operations) in other.operations {
+            let known = self.operations.entry(kind).or_default();
+            for (id, operation) in operations {
+                known.entry(id).or_default().join(operation);
+            }
+        }
+        for (id, dispute) in other.disputes {
+            self.disputes.entry(id).or_default().join(dispute);
+        }
+        join(&mut self.requested, other.requested, ranked_key);
+        join(&mut self.merchant_reference, other.merchant_reference, text_key);
+        for (kind, said) in other.totals {
+            self.learn_total(kind, said);
+        }
+        for (currency, exponent) in &other.currencies {
+            self.learn_currency(currency, *exponent);
+        }
+        self.conflicts.extend(other.conflicts);
+        for (event, confirmed) in &other.unverified {
+            self.mark_unverified(event, *confirmed);
+        }
+    }
+
+    /// What this ledger knows that `base` does not. Joined with `base`, it is this ledger again, provided that this one
+    /// has grown from `base`.
+    #[must_use]
+    pub fn beyond(mut self, base: &Self) -> Self {
+        self.operations.retain(|kind, operations| {
+            if let Some(known) = base.operations.get(kind) {
+                operations.retain(|id, operation| known.get(id) != Some(operation));
+            }
+            !operations.is_empty()
+        });
+        self.disputes.retain(|id, dispute| base.disputes.get(id) != Some(dispute));
+        self.requested = self.requested.filter(|requested| base.requested.as_ref() != Some(requested));
+        self.merchant_reference =
+            self.merchant_reference.filter(|reference| base.merchant_reference.as_ref() != Some(reference));
+        self.totals.retain(|kind, total| base.totals.get(kind) != Some(total));
+        self.currencies.retain(|currency, exponent| base.currencies.get(currency) != Some(exponent));
+        self.conflicts.retain(|event| !base.conflicts.contains(event));
+        self.unverified.retain(|event, confirmed| base.unverified.get(event) != Some(confirmed));
+        self
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Cuts it into two of about the same size, which joined are this ledger again. One of them is empty where there is
+    /// nothing to cut.
+    #[must_use]
+    pub fn halve(mut self) -> (Self, Self) {
+        let mut other = Self::default();
+        for (kind, operations) in &mut self.operations {
+            let half = cut(operations);
+            if !half.is_empty() {
+                other.operations.insert(*kind, half);
+            }
+        }
+        self.operations.retain(|_, operations| !operations.is_empty());
+        other.disputes = cut(&mut self.disputes);
+        other.unverified = cut(&mut self.unverified);
+        if let Some(middle) = self.conflicts.iter().nth(self.conflicts.len() / 2).cloned() {
+            other.conflicts = self.conflicts.split_off(&middle);
+        }
+        (self, other)
     }
 
     /// Whether both say the same, whoever said it and when.
@@ -158,16 +244,16 @@ impl Ledger {
             }
             Fact::Requested { amount } => merge(&mut self.requested, said.value(*amount), ranked_key),
             Fact::MerchantReference { reference } => {
-                merge(&mut self.merchant_reference, said.value(reference.clone()), |register| {
-                    (register.order, register.event.clone(), register.value.clone())
-                });
+                merge(&mut self.merchant_reference, said.value(reference.clone()), text_key);
             }
-            Fact::Total { kind, amount } => {
-                let mut total = self.totals.remove(kind);
-                merge(&mut total, said.value(*amount), ranked_key);
-                self.totals.extend(total.map(|total| (*kind, total)));
-            }
+            Fact::Total { kind, amount } => self.learn_total(*kind, said.value(*amount)),
         }
+    }
+
+    fn learn_total(&mut self, kind: OperationKind, said: Register<i64>) {
+        let mut total = self.totals.remove(&kind);
+        merge(&mut total, said, ranked_key);
+        self.totals.extend(total.map(|total| (kind, total)));
     }
 
     fn learn_currency(&mut self, currency: &Currency, exponent: Option<u8>) {
@@ -225,6 +311,16 @@ fn state_key(register: &Register<OperationState>) -> (u8, i64, OperationState, E
 /// they only grow while time stands still (a running total reported twice in one second).
 fn ranked_key<T: Ord + Copy>(register: &Register<T>) -> (i64, T, EventId) {
     (register.order, register.value, register.event.clone())
+}
+
+fn text_key(register: &Register<String>) -> (i64, EventId, String) {
+    (register.order, register.event.clone(), register.value.clone())
+}
+
+/// Takes the upper half out.
+fn cut<K: Ord + Clone, V>(entries: &mut BTreeMap<K, V>) -> BTreeMap<K, V> {
+    let Some(middle) = entries.keys().nth(entries.len() / 2).cloned() else { return BTreeMap::new() };
+    entries.split_off(&middle)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod ledger;
 mod money;
 mod notice;
 mod notification;
+mod operations;
 mod payload;
 mod payment;
 mod recorder;
@@ -57,6 +58,7 @@ pub use notice::{DisabledReason, Notice, Quarantine, Subject};
 pub use notification::{
     DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
+pub use operations::{OperationView, SHOWN_OPERATIONS, Snapshot, operations};
 pub use payload::BodyFormat;
 pub use payment::{Arrival, OutboxEntry, Payment, ToldOtherwise, Transition};
 pub use recorder::Recorder;
@@ -68,4 +70,4 @@ pub use schedule::{InvalidSchedule, RetrySchedule};
 pub use selection::{Candidate, Reason};
 pub use source::{LAST_EVENT_ACCURACY, SealedSecret, Silence, Source, SourceStatus};
 pub use time::{format_time, serde_time, serde_time_option};
-pub use view::{DeliveryView, EventView, OperationView, PaymentView, StandardPayload, operations};
+pub use view::{DeliveryView, EventView, PaymentView, StandardPayload};

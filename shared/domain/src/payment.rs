@@ -2,7 +2,7 @@
 
 use crate::{
     Effect, EventId, EventType, FormerFields, IgnoredReason, Integrity, Ledger, Notification, PaymentId,
-    PaymentStatus, Recorder, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
+    PaymentStatus, Recorder, SecretId, Snapshot, SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,8 +83,8 @@ pub struct Transition {
     /// The derived fields that the event changed, with their former values; empty where it created the payment.
     #[serde(default, skip_serializing_if = "FormerFields::is_empty")]
     pub previous: FormerFields,
-    /// The ledger after the event.
-    pub after: Ledger,
+    /// The payment after the event.
+    pub after: Snapshot,
 }
 
 impl Arrival {
@@ -235,7 +235,7 @@ impl Payment {
             updated_at: self.updated_at,
             opens: previous.is_none(),
             previous: previous.unwrap_or_default(),
-            after: self.ledger.clone(),
+            after: self.ledger.snapshot(),
         }
     }
 }
@@ -244,7 +244,7 @@ impl Transition {
     /// The type under which the event is relayed: a capture that leaves part of the authorisation open is a
     /// partial one, which only the ledger can tell.
     pub fn event_type(&self, notified: EventType) -> EventType {
-        let partial = self.after.derive().status == PaymentStatus::PartiallyCaptured;
+        let partial = self.after.derived.status == PaymentStatus::PartiallyCaptured;
         if notified == EventType::PaymentCaptured && partial {
             EventType::PaymentPartiallyCaptured
         } else {
@@ -254,7 +254,7 @@ impl Transition {
 
     /// The events that we raise ourselves because of this transition.
     pub fn raised(&self) -> Vec<EventType> {
-        let after = self.after.derive();
+        let after = &self.after.derived;
         // What is so now, and was not before: because it changed, or because there was nothing before.
         let is_new =
             |field: &str| self.effect != Effect::Ignored && (self.opens || self.previous.contains_key(field));

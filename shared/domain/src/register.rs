@@ -40,3 +40,14 @@ pub(crate) fn merge<T, K: Ord>(
         *known = Some(said);
     }
 }
+
+/// The same, for what another ledger may know.
+pub(crate) fn join<T, K: Ord>(
+    known: &mut Option<Register<T>>,
+    other: Option<Register<T>>,
+    key: impl Fn(&Register<T>) -> K,
+) {
+    if let Some(said) = other {
+        merge(known, said, key);
+    }
+}

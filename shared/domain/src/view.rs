@@ -2,9 +2,9 @@
 //! Unknown values are absent. Times are RFC 3339 in UTC with milliseconds, amounts integers in minor units.
 
 use crate::{
-    Attempt, DeadLetterId, Delivery, DeliveryId, DeliveryStatus, Derived, DisputeStage, Effect, EndpointId,
-    Event, EventId, EventType, FormerFields, IgnoredReason, Ledger, Notice, OperationKind, OperationState,
-    Payment, PaymentId, SecretId, SourceId, VerifiedBy, serde_time, serde_time_option,
+    Attempt, DeadLetterId, Delivery, DeliveryId, DeliveryStatus, Derived, Effect, EndpointId, Event, EventId,
+    EventType, FormerFields, IgnoredReason, Notice, OperationView, Payment, PaymentId, SecretId, Snapshot,
+    SourceId, VerifiedBy, serde_time, serde_time_option,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -23,20 +23,9 @@ pub struct PaymentView {
     pub created_at: Timestamp,
     #[serde(with = "serde_time")]
     pub updated_at: Timestamp,
+    /// How many there are: `operations` are the newest of them.
+    pub operations_count: u64,
     pub operations: Vec<OperationView>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct OperationView {
-    pub kind: &'static str,
-    pub provider_operation_id: String,
-    pub state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub amount: Option<i64>,
-    #[serde(with = "serde_time_option", skip_serializing_if = "Option::is_none")]
-    pub occurred_at: Option<Timestamp>,
-    /// The event that the state comes from.
-    pub event: EventId,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -126,17 +115,19 @@ pub struct StandardData {
 
 impl From<&Payment> for PaymentView {
     fn from(payment: &Payment) -> Self {
+        let Snapshot { derived, operations, operations_count } = payment.ledger.snapshot();
         Self {
             id: payment.id.clone(),
             object: "payment",
             source: payment.source.clone(),
             provider: payment.provider.clone(),
             provider_payment_id: payment.provider_payment_id.clone(),
-            derived: payment.ledger.derive(),
+            derived,
             state_version: payment.state_version,
             created_at: payment.created_at,
             updated_at: payment.updated_at,
-            operations: operations(&payment.ledger),
+            operations_count,
+            operations,
         }
     }
 }
@@ -204,11 +195,12 @@ impl From<&Event> for StandardPayload {
                 source: source.clone(),
                 provider: event.provider.clone(),
                 provider_payment_id: event.notification.provider_payment_id.clone().unwrap_or_default(),
-                derived: transition.after.derive(),
+                derived: transition.after.derived.clone(),
                 state_version: transition.state_version,
                 created_at: transition.created_at,
                 updated_at: transition.updated_at,
-                operations: operations(&transition.after),
+                operations_count: transition.after.operations_count,
+                operations: transition.after.operations.clone(),
             },
         );
         let previous = event.transition.as_ref().map(|transition| transition.previous.clone());
@@ -216,82 +208,6 @@ impl From<&Event> for StandardPayload {
             event_type: event.event_type,
             timestamp: event.notification.occurred_at.unwrap_or(event.received_at),
             data: StandardData { event: EventView::from(event), payment, previous },
-        }
-    }
-}
-
-/// By kind, then by the time at which each reached its state.
-pub fn operations(ledger: &Ledger) -> Vec<OperationView> {
-    let steps = ledger.operations.iter().flat_map(|(kind, operations)| {
-        operations.iter().filter_map(|(id, operation)| {
-            let state = operation.state.as_ref()?;
-            Some(OperationView {
-                kind: kind.as_str(),
-                provider_operation_id: id.clone(),
-                state: state.value.as_str(),
-                amount: operation.amount(),
-                occurred_at: occurred_at(state.order),
-                event: state.event.clone(),
-            })
-        })
-    });
-    let disputes = ledger.disputes.iter().filter_map(|(id, dispute)| {
-        let (stage, order, event) = match (&dispute.stage, &dispute.funds) {
-            (Some(stage), _) => (stage.value, stage.order, &stage.event),
-            (None, Some(funds)) => (DisputeStage::Open, funds.order, &funds.event),
-            (None, None) => return None,
-        };
-        Some(OperationView {
-            kind: "dispute",
-            provider_operation_id: id.clone(),
-            state: stage.as_str(),
-            amount: dispute.amount.as_ref().map(|amount| amount.value),
-            occurred_at: occurred_at(order),
-            event: event.clone(),
-        })
-    });
-    let mut all: Vec<_> = steps.chain(disputes).collect();
-    all.sort_by(|a, b| (a.occurred_at, a.kind).cmp(&(b.occurred_at, b.kind)));
-    all
-}
-
-/// The order is the time in microseconds unless the provider numbers its versions, which are small.
-fn occurred_at(order: i64) -> Option<Timestamp> {
-    const YEAR_2000_US: i64 = 946_684_800_000_000;
-    if order < YEAR_2000_US { None } else { Timestamp::from_microsecond(order).ok() }
-}
-
-impl OperationKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Authorization => "authorization",
-            Self::Capture => "capture",
-            Self::Void => "void",
-            Self::Refund => "refund",
-        }
-    }
-}
-
-impl OperationState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::RequiresAction => "requires_action",
-            Self::Pending => "pending",
-            Self::Failed => "failed",
-            Self::Succeeded => "succeeded",
-            Self::Reversed => "reversed",
-        }
-    }
-}
-
-impl DisputeStage {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Open => "open",
-            Self::Won => "won",
-            Self::Lost => "lost",
         }
     }
 }

@@ -59,7 +59,7 @@ impl Store {
     pub async fn replace_config<C: Config>(&self, value: &C, revision: u64) -> Result<u64, StoreError> {
         let next = revision + 1;
         let mut item = key(C::KIND, value.key());
-        item.insert(DATA.to_owned(), blob(codec::encode(value)));
+        item.insert(DATA.to_owned(), blob(codec::encode(value)?));
         item.insert(REVISION.to_owned(), number(next));
         self.put(item, Condition::revision(revision)).await?;
         Ok(next)

@@ -62,7 +62,7 @@ impl Store {
         let expires_at = letter.expires_at().as_second();
         let mut item = key(letter.id.pk(), letter.id.sk());
         self.place(&mut item, SEALED, sealed, Some(expires_at)).await?;
-        item.insert(DATA.to_owned(), blob(codec::encode(letter)));
+        item.insert(DATA.to_owned(), blob(codec::encode(letter)?));
         item.insert(REVISION.to_owned(), number(revision + 1));
         item.insert(keys::TTL.to_owned(), number(expires_at));
         item.insert(keys::GSI1PK.to_owned(), text(listing(letter).key_for(&letter.id)));
@@ -137,7 +137,7 @@ impl Store {
             .expression_attribute_names("#s", keys::GSI2SK)
             .expression_attribute_values(":read", number(revision))
             .expression_attribute_values(":next", number(revision + 1))
-            .expression_attribute_values(":d", blob(codec::encode(letter)))
+            .expression_attribute_values(":d", blob(codec::encode(letter)?))
             .expression_attribute_values(":list", text(listing(letter).key_for(&letter.id)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         update = match letter.next_redrive_at {

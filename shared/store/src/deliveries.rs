@@ -109,7 +109,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let next = revision + 1;
         let mut item = key(delivery.id.pk(), delivery.id.sk());
-        item.insert(DATA.to_owned(), blob(codec::encode(delivery)));
+        item.insert(DATA.to_owned(), blob(codec::encode(delivery)?));
         item.insert(WRITES.to_owned(), number(next));
         item.insert(keys::TTL.to_owned(), number(self.retention.expiry(delivery.created_at)));
         let (place, asked) = match wait {
@@ -145,7 +145,7 @@ impl Store {
             .condition_expression("#n = :read")
             .expression_attribute_names("#d", DATA)
             .expression_attribute_names("#n", WRITES)
-            .expression_attribute_values(":d", blob(codec::encode(delivery)))
+            .expression_attribute_values(":d", blob(codec::encode(delivery)?))
             .expression_attribute_values(":read", number(revision))
             .expression_attribute_values(":next", number(revision + 1))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);

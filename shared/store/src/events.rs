@@ -169,9 +169,9 @@ impl Store {
         }
         let expires_at = self.retention.expiry(event.received_at);
         let mut item = key(event.id.pk(), event.id.sk());
-        let whole = codec::encode_bytes(&plain(&head, raw));
+        let whole = codec::encode_bytes(&plain(&head, raw))?;
         if whole.len() > MAX_PART_BYTES {
-            let copy = codec::encode_bytes(&plain(&head, None));
+            let copy = codec::encode_bytes(&plain(&head, None))?;
             if copy.len() <= MAX_HEAD_COPY_BYTES {
                 item.insert(HEAD.to_owned(), blob(copy));
             }

@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// Without a condition: whoever writes this key writes these bytes.
-    async fn put_part(&self, part: Item) -> Result<(), StoreError> {
+    pub(crate) async fn put_part(&self, part: Item) -> Result<(), StoreError> {
         let answer = self
             .client
             .put_item()

@@ -188,7 +188,7 @@ impl Store {
     pub async fn put_quarantined(&self, request: &SealedRequest) -> Result<(), StoreError> {
         let SealedRequest { entry, sealed } = request;
         let mut item = key(entry.id.pk(), entry.id.sk());
-        item.insert(DATA.to_owned(), blob(codec::encode(entry)));
+        item.insert(DATA.to_owned(), blob(codec::encode(entry)?));
         let expires_at = entry.expires_at().as_second();
         self.place(&mut item, SEALED, sealed.clone(), Some(expires_at)).await?;
         item.insert(keys::TTL.to_owned(), number(expires_at));

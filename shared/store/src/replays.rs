@@ -51,7 +51,7 @@ impl Store {
     pub async fn put_replay(&self, replay: &Replay, revision: u64) -> Result<u64, StoreError> {
         let next = revision + 1;
         let mut item = key(KIND, replay.id.as_str());
-        item.insert(DATA.to_owned(), blob(codec::encode(replay)));
+        item.insert(DATA.to_owned(), blob(codec::encode(replay)?));
         item.insert(REVISION.to_owned(), number(next));
         item.insert(keys::TTL.to_owned(), number(self.retention.expiry(replay.created_at)));
         if replay.is_running() {

@@ -1,7 +1,9 @@
 //! The layout of the items: what one release writes, the next one reads. A change here needs a thought about the
 //! items that are there already.
 
-use crate::{Asked, Placed, Quarantined, RawEvent, SealedRequest, Store, StoreError, Wait, codec, keys};
+use crate::{
+    Asked, Placed, Quarantined, RawEvent, SealedRequest, Store, StoreError, StoredPayment, Wait, codec, keys,
+};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -262,7 +264,7 @@ async fn configuration_items() {
 #[tokio::test]
 async fn the_item_of_a_payment() {
     let (payment, ..) = recorded();
-    let item = layout(async |store| store.put_payment(&payment, 0).await).await;
+    let item = layout(async |store| store.put_payment(StoredPayment::new(payment)).await).await;
     insta::assert_json_snapshot!("payment", item);
 }
 
@@ -301,7 +303,7 @@ async fn the_item_of_a_request_in_quarantine() {
         received_at: at(),
     };
     // What is sealed is opaque to the table; this is something that the snapshot can show.
-    let request = SealedRequest { entry, sealed: codec::encode_bytes(b"\"sealed\"") };
+    let request = SealedRequest { entry, sealed: codec::encode_bytes(b"\"sealed\"").expect("is small") };
     let item = layout(async |store| store.put_quarantined(&request).await).await;
     insta::assert_json_snapshot!("quarantined", item);
 }
@@ -323,7 +325,7 @@ async fn the_item_of_a_dead_letter() {
     };
     let letter = DeadLetter::new(DeadLetterId::derive(WorkQueue::Events, &death.message_id), death);
     // As above.
-    let sealed = codec::encode_bytes(b"\"sealed\"");
+    let sealed = codec::encode_bytes(b"\"sealed\"").expect("is small");
     let item = layout(async |store| store.put_dead_letter(&letter, sealed.clone(), 0).await).await;
     insta::assert_json_snapshot!("dead_letter", item);
 }

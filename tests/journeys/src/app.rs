@@ -128,7 +128,7 @@ impl App {
     async fn open_in(directory: &Path, clock: TestClock) -> Result<Self> {
         let faults = Faults::over(Aws::local(AwsEndpoints::default()).http_client().clone());
         let mut options = Options::for_tests(SecretText::new(ADMIN_KEY), clock.clock());
-        options.storage = Storage::Directory(directory.to_owned());
+        options.storage = Storage::directory(directory)?;
         options.http_client = Some(faults.client());
         let stack = Arc::new(Stack::open(options).await?);
         Ok(Self { stack, clock, faults })

@@ -10,51 +10,7 @@ use super::error::{Code, Error};
 use super::fifo;
 use super::message::{Attributes, Draft, TRACE_HEADER};
 use super::queue::{self, Settings};
-
-const SCHEMA_VERSION: i64 = 2;
-
-/// `messages.receives` counts receives from the queue where the message is now. A message that is not
-/// visible is in flight if it was received, else delayed. `AUTOINCREMENT` because receipt handles and
-/// message ids are made of these numbers: one that is used again would name another message.
-const SCHEMA: &str = "
-    CREATE TABLE queues (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        name TEXT NOT NULL UNIQUE,
-        attributes TEXT NOT NULL,
-        created_ms INTEGER NOT NULL,
-        modified_ms INTEGER NOT NULL
-    ) STRICT;
-    CREATE TABLE messages (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        queue INTEGER NOT NULL REFERENCES queues (id) ON DELETE CASCADE,
-        tenant TEXT NOT NULL, -- MessageGroupId, '' without one
-        body TEXT NOT NULL,
-        attributes TEXT NOT NULL,
-        trace TEXT, -- system attribute AWSTraceHeader
-        source_arn TEXT, -- where a redrive took it from
-        sent_ms INTEGER NOT NULL,
-        first_received_ms INTEGER,
-        visible_ms INTEGER NOT NULL, -- receivable from then on
-        receives INTEGER NOT NULL
-    ) STRICT;
-    CREATE INDEX messages_by_tenant ON messages (queue, tenant, visible_ms, seq, receives);
-    CREATE INDEX messages_by_receives ON messages (queue, receives, visible_ms);
-    CREATE INDEX messages_by_age ON messages (queue, sent_ms);
-    PRAGMA user_version = 1;
-";
-
-/// What FIFO queues need. A deduplication id is remembered longer than its message.
-const SCHEMA_2: &str = "
-    ALTER TABLE messages ADD COLUMN deduplication TEXT;
-    CREATE TABLE deduplications (
-        queue INTEGER NOT NULL REFERENCES queues (id) ON DELETE CASCADE,
-        id TEXT NOT NULL,
-        seq INTEGER NOT NULL,
-        sent_ms INTEGER NOT NULL,
-        PRIMARY KEY (queue, id)
-    ) STRICT;
-    PRAGMA user_version = 2;
-";
+use super::received::Received;
 
 /// The tenants with something to receive, those with the fewest messages in flight first: a tenant that
 /// floods the queue waits behind the quiet ones, as in AWS's fair queues. The recursion jumps from tenant to
@@ -89,40 +45,13 @@ pub struct Depth {
 
 /// A row of `queues`.
 pub(super) struct Queue {
-    id: i64,
+    pub(super) id: i64,
     pub(super) name: String,
     /// As set, by AWS's names.
     pub(super) attributes: BTreeMap<String, String>,
     pub(super) settings: Settings,
     pub(super) created_ms: i64,
     pub(super) modified_ms: i64,
-}
-
-/// A message as handed to a receiver.
-pub(super) struct Received {
-    pub(super) id: String,
-    pub(super) handle: String,
-    pub(super) body: String,
-    pub(super) attributes: Attributes,
-    pub(super) trace: Option<String>,
-    pub(super) group: Option<String>,
-    /// Of a FIFO queue alone.
-    pub(super) deduplication: Option<String>,
-    pub(super) source_arn: Option<String>,
-    pub(super) sent_ms: i64,
-    pub(super) first_received_ms: i64,
-    pub(super) receives: i64,
-}
-
-pub(super) fn prepare(db: &Connection) -> Result<(), Error> {
-    db.set_prepared_statement_cache_capacity(32);
-    db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")?;
-    match db.query_row("PRAGMA user_version", (), |row| row.get(0))? {
-        0 => Ok(db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA} {SCHEMA_2} COMMIT;"))?),
-        1 => Ok(db.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA_2} COMMIT;"))?),
-        SCHEMA_VERSION => Ok(()),
-        found => Err(Error::Schema { found, known: SCHEMA_VERSION }),
-    }
 }
 
 pub(super) fn create_queue(
@@ -182,13 +111,13 @@ fn check_attributes(tx: &Transaction<'_>, attributes: &BTreeMap<String, String>)
     Ok(())
 }
 
-pub(super) fn find_queue(tx: &Transaction<'_>, name: &str) -> Result<Queue, Error> {
-    load_queue(tx, name)?
+pub(super) fn find_queue(db: &Connection, name: &str) -> Result<Queue, Error> {
+    load_queue(db, name)?
         .ok_or_else(|| Error::refused(Code::QueueDoesNotExist, "The specified queue does not exist."))
 }
 
-fn load_queue(tx: &Transaction<'_>, name: &str) -> Result<Option<Queue>, Error> {
-    let row: Option<(i64, String, i64, i64)> = tx
+fn load_queue(db: &Connection, name: &str) -> Result<Option<Queue>, Error> {
+    let row: Option<(i64, String, i64, i64)> = db
         .prepare_cached("SELECT id, attributes, created_ms, modified_ms FROM queues WHERE name = ?1")?
         .query_row([name], |row| row.try_into())
         .optional()?;
@@ -239,18 +168,22 @@ pub(super) fn depth(tx: &Transaction<'_>, now_ms: i64, queue: &Queue) -> Result<
     Ok(counted)
 }
 
-pub(super) fn next_visible_ms(
-    tx: &Transaction<'_>,
-    now_ms: i64,
-    queue: &Queue,
-) -> Result<Option<i64>, Error> {
-    let next = tx
+/// Whether a receive could find something: a message is visible.
+pub(super) fn is_ready(db: &Connection, now_ms: i64, queue: &Queue) -> Result<bool, Error> {
+    let ready = db
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND visible_ms <= ?2)")?
+        .query_row(params![queue.id, now_ms], |row| row.get(0))?;
+    Ok(ready)
+}
+
+pub(super) fn next_visible_ms(db: &Connection, now_ms: i64, queue: &Queue) -> Result<Option<i64>, Error> {
+    let next = db
         .prepare_cached("SELECT MIN(visible_ms) FROM messages WHERE queue = ?1 AND visible_ms > ?2")?
         .query_row(params![queue.id, now_ms], |row| row.get(0))?;
     Ok(next)
 }
 
-/// Makes the messages in flight of all queues visible. Their receives still count.
+/// Makes the messages in flight of all queues visible.
 pub(super) fn release_in_flight(tx: &Transaction<'_>, now_ms: i64) -> Result<usize, Error> {
     let released = tx
         .prepare_cached("UPDATE messages SET visible_ms = ?1 WHERE visible_ms > ?1 AND receives > 0")?
@@ -291,17 +224,39 @@ pub(super) fn send(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, draft: &Dra
     Ok(message_id(seq, now_ms))
 }
 
-/// Takes up to `max` visible messages and hides them for `visibility_s`. The second value tells whether
-/// messages were moved to the dead-letter queue.
+/// What was received, and the dead-letter queue to which messages were moved on the way.
+pub(super) struct Outcome {
+    pub(super) received: Vec<Received>,
+    pub(super) moved_to: Option<String>,
+}
+
+/// Takes up to `max` visible messages and hides them for `visibility_s`.
 pub(super) fn receive(
     tx: &Transaction<'_>,
     now_ms: i64,
     queue: &Queue,
     max: usize,
     visibility_s: i64,
-) -> Result<(Vec<Received>, bool), Error> {
+) -> Result<Outcome, Error> {
+    let moved_to = clear(tx, now_ms, queue)?;
+    let chosen = choose(tx, now_ms, queue, max)?;
+    Ok(Outcome { received: hand_out(tx, now_ms, queue, &chosen, visibility_s)?, moved_to })
+}
+
+/// Removes what is not to be handed out any more. Gives the dead-letter queue to which messages were moved.
+pub(super) fn clear(tx: &Transaction<'_>, now_ms: i64, queue: &Queue) -> Result<Option<String>, Error> {
     expire(tx, now_ms, queue)?;
-    let moved = redrive(tx, now_ms, queue)?;
+    redrive(tx, now_ms, queue)
+}
+
+/// Receives these messages: counts it, and hides them for `visibility_s`.
+pub(super) fn hand_out(
+    tx: &Transaction<'_>,
+    now_ms: i64,
+    queue: &Queue,
+    chosen: &[i64],
+    visibility_s: i64,
+) -> Result<Vec<Received>, Error> {
     let mut take = tx.prepare_cached(
         "UPDATE messages SET receives = receives + 1, visible_ms = ?2,
                 first_received_ms = COALESCE(first_received_ms, ?3)
@@ -309,7 +264,7 @@ pub(super) fn receive(
          RETURNING seq, body, attributes, trace, tenant, deduplication, source_arn, sent_ms, first_received_ms, receives",
     )?;
     let mut received = Vec::new();
-    for seq in choose(tx, now_ms, queue, max)? {
+    for seq in chosen {
         let (attributes, mut message): (String, _) = take
             .query_row(params![seq, now_ms + visibility_s * 1000, now_ms], |row| {
                 Ok((row.get("attributes")?, read_message(row, queue)?))
@@ -317,7 +272,7 @@ pub(super) fn receive(
         message.attributes = serde_json::from_str(&attributes)?;
         received.push(message);
     }
-    Ok((received, moved))
+    Ok(received)
 }
 
 fn read_message(row: &Row<'_>, queue: &Queue) -> rusqlite::Result<Received> {
@@ -340,7 +295,12 @@ fn read_message(row: &Row<'_>, queue: &Queue) -> rusqlite::Result<Received> {
 
 /// The messages to hand out: one at a time from the tenant with the fewest in flight, counting those that
 /// were just chosen, and within a tenant in the order in which they became visible.
-fn choose(tx: &Transaction<'_>, now_ms: i64, queue: &Queue, max: usize) -> Result<Vec<i64>, Error> {
+pub(super) fn choose(
+    tx: &Transaction<'_>,
+    now_ms: i64,
+    queue: &Queue,
+    max: usize,
+) -> Result<Vec<i64>, Error> {
     if queue.settings.is_fifo {
         return fifo::choose(tx, now_ms, queue.id, max);
     }
@@ -373,18 +333,49 @@ fn expire(tx: &Transaction<'_>, now_ms: i64, queue: &Queue) -> Result<(), Error>
     Ok(())
 }
 
-/// Moves the messages that would be received too often to the dead-letter queue, where their receives count
-/// anew. Without that queue they stay.
-fn redrive(tx: &Transaction<'_>, now_ms: i64, queue: &Queue) -> Result<bool, Error> {
-    let Some(redrive) = &queue.settings.redrive else { return Ok(false) };
-    let Some(target) = load_queue(tx, &redrive.target)? else { return Ok(false) };
-    let moved = tx
+/// Moves the messages that would be received too often to the dead-letter queue, and gives its name. Without that
+/// queue they stay.
+fn redrive(tx: &Transaction<'_>, now_ms: i64, queue: &Queue) -> Result<Option<String>, Error> {
+    let Some(redrive) = &queue.settings.redrive else { return Ok(None) };
+    let mut spent = tx.prepare_cached(
+        "SELECT seq FROM messages WHERE queue = ?1 AND receives >= ?2 AND visible_ms <= ?3",
+    )?;
+    let spent = spent.query_map(params![queue.id, redrive.max_receives, now_ms], |row| row.get(0))?;
+    let spent: Vec<i64> = spent.collect::<Result<_, _>>()?;
+    let mut moved_to = None;
+    for seq in spent {
+        let reason = format!("received {} times", redrive.max_receives);
+        moved_to = move_to_dead_letters(tx, now_ms, queue, seq, &reason)?;
+    }
+    Ok(moved_to)
+}
+
+/// Moves a message to the dead-letter queue of its queue, where its receives count anew, and gives the name of that
+/// queue; nothing happens where there is none. The reason goes to the log: SQS keeps none with the message.
+pub(super) fn move_to_dead_letters(
+    tx: &Transaction<'_>,
+    now_ms: i64,
+    queue: &Queue,
+    seq: i64,
+    reason: &str,
+) -> Result<Option<String>, Error> {
+    let Some(redrive) = &queue.settings.redrive else { return Ok(None) };
+    let Some(target) = load_queue(tx, &redrive.target)? else { return Ok(None) };
+    let sent_ms = tx
         .prepare_cached(
-            "UPDATE messages SET queue = ?3, source_arn = ?4, receives = 0, visible_ms = ?5
-             WHERE queue = ?1 AND receives >= ?2 AND visible_ms <= ?5",
+            "UPDATE messages SET queue = ?2, source_arn = ?3, receives = 0, visible_ms = ?4
+             WHERE seq = ?1 RETURNING sent_ms",
         )?
-        .execute(params![queue.id, redrive.max_receives, target.id, queue::arn(&queue.name), now_ms])?;
-    Ok(moved > 0)
+        .query_row(params![seq, target.id, queue::arn(&queue.name), now_ms], |row| row.get(0))?;
+    tx.prepare_cached("DELETE FROM handed WHERE seq = ?1")?.execute([seq])?;
+    tracing::warn!(
+        queue = queue.name,
+        dead_letter_queue = target.name,
+        message_id = message_id(seq, sent_ms),
+        reason,
+        "message moved to the dead-letter queue"
+    );
+    Ok(Some(target.name))
 }
 
 /// Deletes the message that the handle's receive handed out. An older handle succeeds without effect.
@@ -430,10 +421,10 @@ pub(super) fn change_visibility(
 
 /// One receive of one message. It needs no random part: the numbers differ for every receive, and who can
 /// reach the endpoint may do everything anyway.
-struct Handle {
+pub(super) struct Handle {
     queue: i64,
-    seq: i64,
-    receives: i64,
+    pub(super) seq: i64,
+    pub(super) receives: i64,
 }
 
 impl Handle {
@@ -441,7 +432,7 @@ impl Handle {
         BASE64URL_NOPAD.encode(format!("{}.{}.{}", self.queue, self.seq, self.receives).as_bytes())
     }
 
-    fn decode(text: &str, queue: &Queue) -> Result<Self, Error> {
+    pub(super) fn decode(text: &str, queue: &Queue) -> Result<Self, Error> {
         let parse = || {
             let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
             let mut numbers = std::str::from_utf8(&bytes).ok()?.split('.').map(|part| part.parse().ok());

@@ -17,11 +17,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::engine::{self, Queue, Received};
+use super::Sqs;
+use super::engine::{self, Queue};
 use super::error::{Code, Error};
 use super::message::{self, Draft, MAX_BYTES};
 use super::queue::{self, ACCOUNT};
-use super::{POLL_INTERVAL, Sqs};
+use super::received::Received;
 
 /// A message of 1 MiB is up to six times as long in JSON, where a control character becomes `\u0009`.
 const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
@@ -250,8 +251,8 @@ impl<T> Batch<T> {
 }
 
 impl Sqs {
-    /// Runs an action on the queue that the request names, and wakes the long polls: most actions on a queue
-    /// make a message visible, and a look in vain costs microseconds.
+    /// Runs an action on the queue that the request names, and wakes one who waits for its messages: most actions on a
+    /// queue make a message visible, and a look in vain costs microseconds.
     fn on<T>(
         &self,
         request: OnQueue<T>,
@@ -259,7 +260,7 @@ impl Sqs {
     ) -> Result<Value, Error> {
         let name = queue_name(&request.queue_url)?;
         let answer = self.write(|tx, now_ms| act(tx, now_ms, engine::find_queue(tx, name)?, request.rest))?;
-        self.changed.notify_waiters();
+        self.signals.wake(name);
         Ok(answer)
     }
 
@@ -301,29 +302,18 @@ impl Sqs {
         if let Some(visibility_s) = request.visibility_timeout {
             Error::unless_in("VisibilityTimeout", visibility_s, 0..=43_200)?;
         }
-        let start = Instant::now();
-        loop {
-            // Asked for before looking, so that a send between the look and the wait is not missed.
-            let changed = self.changed.notified();
-            let (received, moved, wait_s) = self.write(|tx, now_ms| {
-                let queue = engine::find_queue(tx, name)?;
+        let default_s = self.read(|db, _| Ok(engine::find_queue(db, name)?.settings.wait_s))?;
+        let wait_s = request.wait_time_seconds.unwrap_or(default_s);
+        let until = Instant::now() + Duration::from_secs(wait_s.unsigned_abs());
+        let received = self
+            .when_ready(name, Some(until), |tx, now_ms, queue| {
                 let visibility_s = request.visibility_timeout.unwrap_or(queue.settings.visibility_s);
-                let (received, moved) = engine::receive(tx, now_ms, &queue, max, visibility_s)?;
-                Ok((received, moved, request.wait_time_seconds.unwrap_or(queue.settings.wait_s)))
-            })?;
-            if moved {
-                self.changed.notify_waiters();
-            }
-            let wait = Duration::from_secs(wait_s.unsigned_abs()).saturating_sub(start.elapsed());
-            if !received.is_empty() || wait.is_zero() {
-                let messages: Vec<Value> =
-                    received.into_iter().map(|message| present(message, &request)).collect();
-                // AWS leaves the list out when it is empty.
-                return Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) });
-            }
-            // Woken or not, it looks again.
-            let _ = tokio::time::timeout(wait.min(POLL_INTERVAL), changed).await;
-        }
+                engine::receive(tx, now_ms, queue, max, visibility_s)
+            })
+            .await?;
+        let messages: Vec<Value> = received.into_iter().map(|message| present(message, &request)).collect();
+        // AWS leaves the list out when it is empty.
+        Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) })
     }
 }
 
@@ -412,16 +402,7 @@ fn get_attributes(
 /// A received message as the receiver asked for it.
 fn present(message: Received, request: &Receive) -> Value {
     let wanted = [&request.attribute_names[..], &request.message_system_attribute_names[..]].concat();
-    let mut system = BTreeMap::from([
-        ("SenderId", ACCOUNT.to_owned()),
-        ("SentTimestamp", message.sent_ms.to_string()),
-        ("ApproximateReceiveCount", message.receives.to_string()),
-        ("ApproximateFirstReceiveTimestamp", message.first_received_ms.to_string()),
-    ]);
-    system.extend(message.group.map(|group| ("MessageGroupId", group)));
-    system.extend(message.deduplication.map(|id| ("MessageDeduplicationId", id)));
-    system.extend(message.trace.map(|trace| (message::TRACE_HEADER, trace)));
-    system.extend(message.source_arn.map(|arn| ("DeadLetterQueueSourceArn", arn)));
+    let mut system = message.system_attributes();
     system.retain(|name, _| wanted.iter().any(|want| want == "All" || want == name));
     let mut answer = json!({
         "MessageId": message.id,

@@ -16,42 +16,44 @@
 //!
 //! Reference: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/>.
 
+mod deaths;
 mod engine;
 mod error;
 mod fifo;
 mod http;
 mod message;
 mod queue;
+mod received;
+mod schema;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::Notify;
+use serde_json::json;
+use tokio::time::Instant;
 
 pub use engine::Depth;
 pub use error::{Code, Error};
 pub use http::router;
 pub use queue::arn;
 
+pub(crate) use received::Received;
+
 /// The current time in milliseconds since the Unix epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
-/// How long a long poll sleeps before it looks again although nothing was sent. It bounds how late a
-/// message is seen that becomes visible by time alone; a computed wake-up would be wrong as soon as a test
-/// moves the clock.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// All queues of one database. Clones share it.
 #[derive(Clone)]
 pub struct Sqs {
     database: Arc<Mutex<Connection>>,
-    changed: Arc<Notify>,
+    signals: waiting::Signals,
     clock: Clock,
 }
 
@@ -76,10 +78,10 @@ impl Sqs {
             Some(path) => Connection::open(path)?,
             None => Connection::open_in_memory()?,
         };
-        engine::prepare(&connection)?;
+        schema::prepare(&connection)?;
         Ok(Self {
             database: Arc::new(Mutex::new(connection)),
-            changed: Arc::new(Notify::new()),
+            signals: waiting::Signals::default(),
             clock: Arc::new(wall_clock_ms),
         })
     }
@@ -116,23 +118,97 @@ impl Sqs {
     /// # Errors
     /// [`Error::Refused`] with [`Code::QueueDoesNotExist`].
     pub fn next_visible_ms(&self, name: &str) -> Result<Option<i64>, Error> {
-        self.write(|tx, now_ms| engine::next_visible_ms(tx, now_ms, &engine::find_queue(tx, name)?))
+        self.read(|db, now_ms| engine::next_visible_ms(db, now_ms, &engine::find_queue(db, name)?))
     }
 
-    /// Makes every message in flight visible again, and tells how many: for a stack that starts, because
-    /// whoever had received them ended with the process before. Waiting for their visibility timeouts would
-    /// hold them back for minutes. Their receives still count, so a message that kills its receiver again and
-    /// again ends in the dead-letter queue.
+    /// Takes messages for a function of this process (see `deaths.rs`), waiting at most `wait` for the first; `None`
+    /// waits for ever. Nothing is taken if this is dropped before it is ready.
+    pub(crate) async fn take(
+        &self,
+        queue: &str,
+        max: usize,
+        wait: Option<Duration>,
+    ) -> Result<Vec<Received>, Error> {
+        let until = wait.map(|wait| Instant::now() + wait);
+        self.when_ready(queue, until, |tx, now_ms, queue| deaths::take(tx, now_ms, queue, max)).await
+    }
+
+    /// Takes up to `max` messages as a client of the queue does.
+    pub(crate) async fn receive_now(&self, queue: &str, max: usize) -> Result<Vec<Received>, Error> {
+        let visible = self.when_ready(queue, Some(Instant::now()), |tx, now_ms, queue| {
+            engine::receive(tx, now_ms, queue, max, queue.settings.visibility_s)
+        });
+        visible.await
+    }
+
+    /// A function is done with these messages: those that it does not name by their ids as failed are deleted.
+    pub(crate) fn finish(
+        &self,
+        queue: &str,
+        taken: &[Received],
+        failed: &HashSet<String>,
+    ) -> Result<(), Error> {
+        let had_suspects = self.write(|tx, _| {
+            let queue = engine::find_queue(tx, queue)?;
+            let had_suspects = deaths::has_suspects(tx)?;
+            for message in taken {
+                deaths::finish(tx, &queue, &message.handle, failed.contains(&message.id))?;
+            }
+            Ok(had_suspects)
+        })?;
+        if had_suspects {
+            // It may be another suspect's turn, of any queue.
+            self.signals.wake_all();
+        }
+        Ok(())
+    }
+
+    /// A function has panicked over these messages.
+    pub(crate) fn died(&self, queue: &str, taken: &[Received]) -> Result<(), Error> {
+        let handles = taken.iter().map(|message| message.handle.clone());
+        self.write(|tx, now_ms| deaths::died(tx, now_ms, &engine::find_queue(tx, queue)?, handles))?;
+        self.signals.wake_all();
+        Ok(())
+    }
+
+    /// To be called when a process starts, before it takes messages: what the one before was handling when it died
+    /// comes back at once, and that receive is not counted. What kills every process becomes a dead letter. Gives the
+    /// number of messages that were being handled.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database fails.
+    pub fn recover(&self) -> Result<usize, Error> {
+        let recovered = self.write(deaths::recover)?;
+        self.signals.wake_all();
+        Ok(recovered)
+    }
+
+    /// Ends the visibility timeout of every message in flight, and tells of how many: for a test whose clock is to stand
+    /// still.
     ///
     /// # Errors
     /// [`Error::Database`] if the database fails.
     pub fn release_in_flight(&self) -> Result<usize, Error> {
         let released = self.write(engine::release_in_flight)?;
-        self.changed.notify_waiters();
+        self.signals.wake_all();
         Ok(released)
     }
 
-    /// Runs `act` in a transaction that is committed if it succeeds. Reads go the same way: expired messages
+    /// Puts a message into a queue, as anybody with access to it could.
+    pub(crate) fn put(&self, queue: &str, body: &str) -> Result<(), Error> {
+        let draft = serde_json::from_value(json!({ "MessageBody": body }))?;
+        self.write(|tx, now_ms| engine::send(tx, now_ms, &engine::find_queue(tx, queue)?, &draft))?;
+        self.signals.wake(queue);
+        Ok(())
+    }
+
+    /// A look at what is there, beside which nobody waits. The database's own transaction is as long as one statement.
+    fn read<T>(&self, look: impl FnOnce(&Connection, i64) -> Result<T, Error>) -> Result<T, Error> {
+        let database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&database, (self.clock)())
+    }
+
+    /// Runs `act` in a transaction that is committed if it succeeds. Most reads go the same way: expired messages
     /// are deleted on sight, so hardly any operation is a pure read.
     ///
     /// SQLite is called on the async thread on purpose: a call takes microseconds (no disk flush), less than

@@ -11,6 +11,9 @@ use tower::ServiceExt;
 
 use super::{Code, Depth, Error, Sqs, arn, router};
 
+mod deaths;
+mod waiting;
+
 const URL: &str = "http://localhost/000000000000/orders";
 const START_MS: i64 = 1_800_000_000_000;
 const DAY_MS: i64 = 86_400_000;
@@ -199,33 +202,6 @@ async fn queues_and_messages_survive_a_process_that_is_killed() {
 }
 
 #[tokio::test]
-async fn what_was_in_flight_when_its_receivers_ended_is_released_and_nothing_else() {
-    let policy = json!({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": 2}).to_string();
-    let bench = Bench::new(&[("RedrivePolicy", &policy)]);
-    bench.ok("SendMessage", json!({"QueueUrl": URL, "MessageBody": "later", "DelaySeconds": 60})).await;
-    for body in ["received", "waiting"] {
-        bench.send(body, None).await;
-    }
-    assert_eq!(bench.bodies(1).await, ["received"]);
-    assert_eq!(bench.depth(), (1, 1, 1));
-    assert_eq!(bench.sqs.release_in_flight().unwrap(), 1);
-    assert_eq!(bench.depth(), (2, 0, 1));
-    let received = bench.receive("orders", 10).await;
-    let counts = received.iter().map(|message| {
-        (
-            message["Body"].as_str().unwrap(),
-            message["Attributes"]["ApproximateReceiveCount"].as_str().unwrap(),
-        )
-    });
-    let mut counts: Vec<_> = counts.collect();
-    counts.sort_unstable();
-    assert_eq!(counts, [("received", "2"), ("waiting", "1")]);
-    bench.sqs.release_in_flight().unwrap();
-    assert_eq!(bench.bodies(10).await, ["waiting"], "the other was received too often");
-    assert_eq!(bench.receive("dead", 10).await.len(), 1);
-}
-
-#[tokio::test]
 async fn errors_have_the_shape_and_the_query_code_that_sdks_look_at() {
     let bench = Bench::new(&[]);
     let missing = json!({"QueueUrl": "http://localhost/000000000000/missing", "MessageBody": "x"});
@@ -322,8 +298,8 @@ fn a_database_of_a_newer_version_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("queues.db");
     drop(Sqs::open(Some(&path)).unwrap());
-    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
-    assert!(matches!(Sqs::open(Some(&path)), Err(Error::Schema { found: 3, known: 2 })));
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
+    assert!(matches!(Sqs::open(Some(&path)), Err(Error::Schema { found: 4, known: 3 })));
 }
 
 #[test]
@@ -334,7 +310,7 @@ fn a_database_from_before_fifo_queues_is_brought_up_to_date_with_its_messages() 
     sqs.create_queue("orders", &[]).unwrap();
     drop(sqs);
     let before =
-        "DROP TABLE deduplications; ALTER TABLE messages DROP COLUMN deduplication; PRAGMA user_version = 1;
+        "DROP TABLE handed; DROP INDEX messages_by_time; DROP TABLE deduplications; ALTER TABLE messages DROP COLUMN deduplication; PRAGMA user_version = 1;
                   INSERT INTO messages (queue, tenant, body, attributes, sent_ms, visible_ms, receives)
                       SELECT id, '', 'kept', '{}', 9000000000000, 0, 0 FROM queues;";
     rusqlite::Connection::open(&path).unwrap().execute_batch(before).unwrap();

@@ -48,9 +48,9 @@ impl Client {
         self.call("POST", path, &[self.authorization()], &body.to_string())
     }
 
-    /// Calls a source's webhook, as its provider does: without a key.
-    pub(crate) fn webhook(&self, source: &str, webhook: &Webhook) -> Answer {
-        self.call("POST", &format!("/webhooks/{source}"), &webhook.headers, &webhook.body)
+    /// Calls a source's webhook, as its provider does: without a key. `None` if the process ended meanwhile.
+    pub(crate) fn try_webhook(&self, source: &str, webhook: &Webhook) -> Option<Answer> {
+        self.try_call("POST", &format!("/webhooks/{source}"), &webhook.headers, &webhook.body).ok()
     }
 
     /// Calls an engine's action, as an AWS SDK does.
@@ -63,20 +63,30 @@ impl Client {
     }
 
     fn call(&self, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> Answer {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        self.try_call(method, path, headers, body).unwrap()
+    }
+
+    fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, String)],
+        body: &str,
+    ) -> std::io::Result<Answer> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
         for (name, value) in headers {
             request += &format!("{name}: {value}\r\n");
         }
         request += "content-type: application/json\r\nconnection: close\r\n";
         request += &format!("content-length: {}\r\n\r\n{body}", body.len());
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
         assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "the body is plain: {head}");
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, body: body.to_owned() }
+        Ok(Answer { status, body: body.to_owned() })
     }
 }

@@ -88,6 +88,10 @@ impl Payrelay {
         Client::new(url.strip_prefix("http://").expect("the address is a URL"), key)
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal and waits for the end.
     pub(crate) fn end(&mut self, signal: &str) -> Ended {
         let pid = self.child.id().to_string();

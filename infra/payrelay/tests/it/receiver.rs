@@ -60,6 +60,12 @@ impl Receiver {
         }
     }
 
+    /// How many deliveries came so far, repeats included.
+    pub(crate) fn arrived(&mut self) -> usize {
+        self.arrived.extend(self.deliveries.try_iter());
+        self.arrived.len()
+    }
+
     /// The ids of all deliveries so far, each once.
     pub(crate) fn webhook_ids(&mut self) -> BTreeSet<String> {
         self.arrived.extend(self.deliveries.try_iter());

@@ -44,9 +44,11 @@ fn source(client: &Client, provider: &str) -> (String, String) {
 fn simulated_traffic_becomes_payments_each_of_which_has_happened_once() {
     const PAYMENTS: usize = 9;
     let data = TempDir::new().unwrap();
-    let mut payrelay =
-        Payrelay::start(&["--data-dir", data.path().to_str().unwrap()], Some("prk_admin_simulate"));
-    let client = payrelay.client("prk_admin_simulate");
+    let mut payrelay = Payrelay::start(
+        &["--data-dir", data.path().to_str().unwrap()],
+        Some("prk_admin_of_the_test_that_simulates"),
+    );
+    let client = payrelay.client("prk_admin_of_the_test_that_simulates");
     let (url, secret) = source(&client, "square");
     let payments = PAYMENTS.to_string();
     let arguments =

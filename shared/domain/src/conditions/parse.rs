@@ -55,6 +55,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "state_version",
             "created_at",
             "updated_at",
+            "operations_count",
             "operations",
         ],
     ),

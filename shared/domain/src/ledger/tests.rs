@@ -2,8 +2,8 @@
 //! events and sampled above, gives the same payment but for its record of arrivals.
 
 use crate::{
-    Arrival, Derived, DisputeFunds, DisputeStage, EventId, EventType, Fact, Integrity, Ledger, Notification,
-    OperationKind, OperationState, Payment, SourceId, VerifiedBy, VoidCause,
+    Arrival, Derived, Dispute, DisputeFunds, DisputeStage, EventId, EventType, Fact, Integrity, Ledger,
+    Notification, Operation, OperationKind, OperationState, Payment, SourceId, VerifiedBy, VoidCause,
 };
 use jiff::Timestamp;
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -247,10 +247,71 @@ proptest! {
         prop_assert_eq!(settled(Arrivals::proven_by(&history).state()), expected);
     }
 
+    /// As the store keeps it: what is new since the piece before, cut further where it is too large.
+    #[test]
+    fn pieces_of_a_ledger_joined_in_any_order_are_the_ledger(
+        history in proven(),
+        last in notification(),
+        shuffled in any::<u64>(),
+    ) {
+        let mut pieces = Vec::new();
+        let mut known = Ledger::default();
+        for length in 1..=history.len() {
+            let (ledger, _) = Arrivals::proven_by(&history[..length]).state();
+            let piece = ledger.clone().beyond(&known);
+            prop_assert!(piece.clone().beyond(&ledger).is_empty());
+            known.join(piece.clone());
+            prop_assert_eq!(&known, &ledger);
+            let (half, rest) = piece.halve();
+            let (quarter, other) = half.halve();
+            pieces.extend([rest, quarter, other]);
+        }
+        for turn in 0..pieces.len() {
+            let place = (shuffled as usize).wrapping_mul(turn + 1) % pieces.len();
+            pieces.swap(turn, place);
+        }
+        let mut joined = Ledger::default();
+        for piece in pieces.iter().chain(pieces.first()) {
+            joined.join(piece.clone());
+        }
+        prop_assert_eq!(&joined, &known);
+        // And what is learned after that is the same, whether it is folded into the whole or joined.
+        let event = EventId::derive(&source(), None, "last");
+        let mut news = Ledger::default();
+        news.apply(&event, &last);
+        joined.join(news);
+        known.apply(&event, &last);
+        prop_assert_eq!(joined, known);
+    }
+
     #[test]
     fn a_stored_ledger_is_read_back_as_it_was(history in vec(notification(), 1..10)) {
         let (ledger, _) = Arrivals::of(&history).state();
         let text = serde_json::to_string(&ledger).expect("plain data serialises");
         prop_assert_eq!(serde_json::from_str::<Ledger>(&text).expect("reads back"), ledger);
     }
+}
+
+#[test]
+fn halving_a_ledger_cuts_everything_that_there_may_be_many_of() {
+    let event = |number: usize| EventId::derive(&source(), None, &number.to_string());
+    let mut ledger = Ledger::default();
+    for number in 0..101 {
+        ledger
+            .operations
+            .entry(OperationKind::Refund)
+            .or_default()
+            .insert(format!("re_{number}"), Operation::default());
+        ledger.disputes.insert(format!("dp_{number}"), Dispute::default());
+        ledger.mark_conflict(&event(number));
+        ledger.mark_unverified(&event(number), false);
+    }
+    let count = |ledger: &Ledger| {
+        let refunds = ledger.operations.values().map(std::collections::BTreeMap::len).sum::<usize>();
+        [refunds, ledger.disputes.len(), ledger.conflicts.len(), ledger.unverified.len()]
+    };
+    let (mut one, other) = ledger.clone().halve();
+    assert_eq!((count(&one), count(&other)), ([50; 4], [51; 4]));
+    one.join(other);
+    assert_eq!(one, ledger);
 }

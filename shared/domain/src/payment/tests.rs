@@ -91,7 +91,7 @@ fn the_same_event_with_other_content_raises_a_conflict_once() {
     let other = notification("a", OperationKind::Authorization, 900);
     let id = event("a").derive_conflicting(&other.digest());
     let transition = payment.record(&id, &event("a"), &other, &arrival(VerifiedBy::Signature, 2)).transition;
-    assert_eq!(transition.after.derive().integrity, Integrity::Conflicted);
+    assert_eq!(transition.after.derived.integrity, Integrity::Conflicted);
     assert_eq!(transition.raised(), [EventType::PaymentConflicted]);
     let third = notification("c", OperationKind::Capture, 100);
     assert_eq!(
@@ -110,7 +110,7 @@ fn an_unverified_event_moves_no_money() {
     let transition =
         payment.record(&event("a"), &event("a"), &capture, &arrival(VerifiedBy::None, 1)).transition;
     assert_eq!(transition.effect, Effect::Unverified);
-    let derived = transition.after.derive();
+    let derived = transition.after.derived;
     assert_eq!((derived.integrity, derived.amount_captured), (Integrity::Unverified, None));
 }
 

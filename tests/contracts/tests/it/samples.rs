@@ -11,7 +11,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
-use store::{Page, PageRequest, Positioned, RawEvent, Read, Store};
+use store::{Page, PageRequest, Positioned, RawEvent, Read, Store, StoredPayment};
 
 /// 2100-01-01: so far ahead that no engine's TTL takes an item away, this year or in many.
 const BASE_MS: i64 = 4_102_444_800_000;
@@ -165,6 +165,13 @@ pub(crate) fn learn(payment: &mut Payment, key: &str, amount: i64) {
         secret: None,
     };
     payment.record(&id, &id, &notification(1, &key, amount), &arrival);
+}
+
+/// A payment as it was read at `revision`.
+pub(crate) fn stored(payment: Payment, revision: u64) -> StoredPayment {
+    let mut stored = StoredPayment::new(payment);
+    stored.revision = revision;
+    stored
 }
 
 /// A payment with the merchant's own reference.

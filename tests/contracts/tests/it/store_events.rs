@@ -9,7 +9,7 @@ use store::{Committed, EventRecord, Order, PageRequest, RawEvent, Store, StoreEr
 
 use crate::samples::{
     at, endpoint_id, event, event_without_payment, incompressible, meta, payment, payment_id, raw, store,
-    walk,
+    stored, walk,
 };
 
 crate::checks!["store":
@@ -245,7 +245,7 @@ async fn the_events_of_a_payment_come_in_the_order_in_which_they_happened(client
         ("late", 5, Some(at(70))),
         ("never", 45, far("9999-12-01T00:00:00Z")),
     ];
-    store.put_payment(&payment(1, at(10)), 0).await.unwrap();
+    store.put_payment(stored(payment(1, at(10)), 0)).await.unwrap();
     let mut expected = Vec::new();
     for (key, received, happened) in told {
         let mut event = event(1, key, at(received));
@@ -267,7 +267,7 @@ async fn the_events_of_a_payment_come_in_the_order_in_which_they_happened(client
 
 async fn a_payment_whose_first_event_has_expired_keeps_its_later_ones(clients: Clients) {
     let store = store(&clients).await;
-    store.put_payment(&payment(1, at(0)), 0).await.unwrap();
+    store.put_payment(stored(payment(1, at(0)), 0)).await.unwrap();
     assert_eq!(timeline(&store, 1, Order::Ascending, 10).await, []);
     let second = event(1, "second", at(1));
     commit(&store, &second).await;
@@ -278,7 +278,7 @@ async fn a_page_of_a_payments_events_costs_the_same_however_many_there_are(clien
     let store = store(&clients).await;
     let mut costs = Vec::new();
     for (number, events) in [(1, 10), (2, 300)] {
-        store.put_payment(&payment(number, at(0)), 0).await.unwrap();
+        store.put_payment(stored(payment(number, at(0)), 0)).await.unwrap();
         assert!(store.commit_event(&event(number, "first", at(0)), Some(&raw("{}")), true).await.unwrap());
         for later in 1..events {
             commit(&store, &event(number, &later.to_string(), at(later))).await;
@@ -312,7 +312,7 @@ async fn events_are_listed_newest_first_and_the_first_of_a_payment_once(clients:
         // The times of five payments are the same, and those of their events run across each other.
         let time = |later: i64| at(i64::try_from(number % 3).unwrap() + later);
         let first = event(number, "first", time(0));
-        store.put_payment(&payment(number, first.received_at), 0).await.unwrap();
+        store.put_payment(stored(payment(number, first.received_at), 0)).await.unwrap();
         assert!(store.commit_event(&first, Some(&raw("{}")), true).await.unwrap());
         let others = [
             event(number, "second", time(0)),

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use contracts::Clients;
-use domain::PaymentId;
+use domain::{Payment, PaymentId};
 use jiff::Timestamp;
 use store::{PageRequest, Store, StoreError, StoredPayment};
 
-use crate::samples::{at, learn, payment, payment_id, payment_with_reference, store, walk};
+use crate::samples::{at, learn, payment, payment_id, payment_with_reference, store, stored, walk};
 
 crate::checks!["store":
     a_payment_is_written_at_the_revision_that_was_read_and_at_no_other,
@@ -22,23 +22,24 @@ crate::checks!["store":
 async fn a_payment_is_written_at_the_revision_that_was_read_and_at_no_other(clients: Clients) {
     let store = store(&clients).await;
     assert_eq!(store.payment(&payment_id(1)).await.unwrap(), None);
-    assert!(matches!(store.put_payment(&payment(1, at(0)), 1).await, Err(StoreError::Conflict)));
-    store.put_payment(&payment(1, at(0)), 0).await.unwrap();
-    let mut stored = store.payment(&payment_id(1)).await.unwrap().unwrap();
-    assert_eq!((&stored.payment, stored.revision), (&payment(1, at(0)), 1));
-    learn(&mut stored.payment, "second", 200);
+    assert!(matches!(store.put_payment(stored(payment(1, at(0)), 1)).await, Err(StoreError::Conflict)));
+    store.put_payment(stored(payment(1, at(0)), 0)).await.unwrap();
+    let mut read = store.payment(&payment_id(1)).await.unwrap().unwrap();
+    assert_eq!((&read.payment, read.revision), (&payment(1, at(0)), 1));
+    learn(&mut read.payment, "second", 200);
     for stale in [0, 2] {
-        assert!(matches!(store.put_payment(&stored.payment, stale).await, Err(StoreError::Conflict)));
+        let stale = stored(read.payment.clone(), stale);
+        assert!(matches!(store.put_payment(stale).await, Err(StoreError::Conflict)));
     }
-    store.put_payment(&stored.payment, 1).await.unwrap();
-    let read = store.payment(&payment_id(1)).await.unwrap().unwrap();
-    assert_eq!((read.payment, read.revision), (stored.payment, 2));
+    store.put_payment(read.clone()).await.unwrap();
+    let again = store.payment(&payment_id(1)).await.unwrap().unwrap();
+    assert_eq!((again.payment, again.revision), (read.payment, 2));
 }
 
 async fn many_payments_are_read_at_once_and_unknown_ones_left_out(clients: Clients) {
     let store = store(&clients).await;
     for number in 0..105 {
-        store.put_payment(&payment(number, at(0)), 0).await.unwrap();
+        store.put_payment(stored(payment(number, at(0)), 0)).await.unwrap();
     }
     let ids: Vec<PaymentId> = (0..120).map(payment_id).collect();
     for consistent in [false, true] {
@@ -58,9 +59,9 @@ async fn a_rewritten_payment_keeps_its_index_entries_and_pays_for_the_item_alone
     let store = store(&clients).await;
     let mut payment = payment_with_reference(1, "order-1", at(0));
     let page = PageRequest { after: None, limit: 10 };
-    let cost = async |payment: &_, revision| {
+    let cost = async |payment: &Payment, revision| {
         let before = store.meter().write_units();
-        store.put_payment(payment, revision).await.unwrap();
+        store.put_payment(stored(payment.clone(), revision)).await.unwrap();
         store.meter().write_units() - before
     };
     assert_eq!(cost(&payment, 0).await, 3.0, "the item and an entry in each index");
@@ -78,7 +79,7 @@ async fn payments_are_listed_newest_first_over_pages_and_shards(clients: Clients
     let created_at = |number: u64| at(i64::try_from(number / 7).unwrap());
     for step in 0..60 {
         let number = step * 23 % 60;
-        store.put_payment(&payment(number, created_at(number)), 0).await.unwrap();
+        store.put_payment(stored(payment(number, created_at(number)), 0)).await.unwrap();
     }
     let time_of = |id: &PaymentId| created_at((0..60).find(|&number| payment_id(number) == *id).unwrap());
     let mut orders = BTreeSet::new();
@@ -105,7 +106,7 @@ async fn payments_are_found_by_their_merchant_reference_newest_first(clients: Cl
         [(1, "order-1", 5), (2, "order-1", 7), (3, "order-2", 6), (4, "order-1", 6), (5, "Köln-注文-🛒", 1)]
     {
         let payment = payment_with_reference(number, reference, at(milliseconds));
-        store.put_payment(&payment, 0).await.unwrap();
+        store.put_payment(stored(payment, 0)).await.unwrap();
     }
     for limit in [1, 2, 3, 10] {
         assert_eq!(found(&store, "order-1", limit).await, [2, 4, 1].map(payment_id), "pages of {limit}");
@@ -117,7 +118,7 @@ async fn payments_are_found_by_their_merchant_reference_newest_first(clients: Cl
     }
     // Of one millisecond: which comes first is of no matter, but both come, at every size of the pages.
     for number in [6, 7] {
-        store.put_payment(&payment_with_reference(number, "twice", at(9)), 0).await.unwrap();
+        store.put_payment(stored(payment_with_reference(number, "twice", at(9)), 0)).await.unwrap();
     }
     for limit in [1, 2] {
         let both: BTreeSet<PaymentId> = found(&store, "twice", limit).await.into_iter().collect();
@@ -132,7 +133,7 @@ async fn a_merchant_reference_may_be_longer_than_a_key(clients: Clients) {
     let across = format!("{}é-end", "x".repeat(999));
     let wide = "🛒".repeat(700);
     for (number, reference) in [(1, &first), (2, &second), (3, &across), (4, &wide)] {
-        store.put_payment(&payment_with_reference(number, reference, at(0)), 0).await.unwrap();
+        store.put_payment(stored(payment_with_reference(number, reference, at(0)), 0)).await.unwrap();
     }
     for limit in [1, 10] {
         assert_eq!(found(&store, &first, limit).await, [payment_id(1)]);
@@ -145,8 +146,8 @@ async fn a_merchant_reference_may_be_longer_than_a_key(clients: Clients) {
 
 async fn a_payment_is_found_by_its_latest_merchant_reference(clients: Clients) {
     let store = store(&clients).await;
-    store.put_payment(&payment_with_reference(1, "before", at(0)), 0).await.unwrap();
-    store.put_payment(&payment_with_reference(1, "after", at(0)), 1).await.unwrap();
+    store.put_payment(stored(payment_with_reference(1, "before", at(0)), 0)).await.unwrap();
+    store.put_payment(stored(payment_with_reference(1, "after", at(0)), 1)).await.unwrap();
     assert_eq!(found(&store, "before", 10).await, []);
     assert_eq!(found(&store, "after", 10).await, [payment_id(1)]);
 }

@@ -7,7 +7,9 @@ use domain::{DeliveryId, EventId, Replay, ReplayFilter, ReplayId, ReplayRange, R
 use jiff::Timestamp;
 use store::{PageRequest, Store, StoreError, Versioned, Walk};
 
-use crate::samples::{at, endpoint_id, event, event_without_payment, payment, raw, readable, store, walk};
+use crate::samples::{
+    at, endpoint_id, event, event_without_payment, payment, raw, readable, store, stored, walk,
+};
 
 crate::checks!["store":
     a_replay_is_found_among_those_that_run_until_it_ends,
@@ -97,7 +99,7 @@ async fn a_walk_passes_every_event_of_its_span_once_oldest_first(clients: Client
     for number in 0..12 {
         let time = at(i64::try_from(number % 4).unwrap());
         let first = event(number, "first", time);
-        store.put_payment(&payment(number, time), 0).await.unwrap();
+        store.put_payment(stored(payment(number, time), 0)).await.unwrap();
         assert!(store.commit_event(&first, Some(&raw("{}")), true).await.unwrap());
         let others = [event(number, "second", time), event_without_payment(&number.to_string(), time)];
         for other in &others {

@@ -1,6 +1,6 @@
 //! The dispatcher is stopped at every call on its way to a queue and to an event bus, before and after its effect.
 
-use crate::crashes::{crashes, lost};
+use crate::crashes::crashes;
 use crate::stories::StripeStory;
 use anyhow::{Result, ensure};
 use jiff::SignedDuration;
@@ -34,14 +34,21 @@ async fn run(kind: Kind, crash: Option<Crash>) -> Result<(Vec<String>, bool)> {
     let (stack, mut crashed) = (&app.stack, false);
     if let Some(crash) = crash {
         app.faults.arm(crash);
-        let handle = async |batch: aws_lambda_events::sqs::SqsEvent| {
-            lost(&batch, dispatcher::handle(&stack.dispatcher, batch.clone()).await)
+        // The process dies over it: the batch is never finished.
+        let handled = tokio::sync::Notify::new();
+        let dies = async |batch: aws_lambda_events::sqs::SqsEvent| {
+            dispatcher::handle(&stack.dispatcher, batch).await;
+            handled.notify_one();
+            std::future::pending().await
         };
-        stack.deliveries.poll(0, handle).await?;
+        tokio::select! {
+            taken = stack.deliveries.poll(0, dies) => drop(taken?),
+            () = handled.notified() => {}
+        }
         crashed = app.faults.disarm();
         // Within the five minutes in which a FIFO queue knows a repeat, as the function's own timeout is.
         app.clock.advance(SignedDuration::from_secs(100));
-        app.stack.sqs.release_in_flight()?;
+        app.stack.sqs.recover()?;
     }
     for _ in 0..3 {
         app.stack.settle().await?;
