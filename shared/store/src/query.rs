@@ -25,6 +25,8 @@ pub(crate) enum Range<'a> {
     UpTo { last: &'a str, after: Option<&'a Item> },
     /// From the first of these sort keys up to and including the second, which must not be less.
     Between(&'a str, &'a str),
+    /// From the least sort key with this beginning up; only of the table. Above `after` where it is given.
+    Prefix { prefix: &'a str, after: Option<&'a str> },
 }
 
 /// Above every sort key: they are ASCII letters, digits and `#`.
@@ -52,8 +54,8 @@ impl Store {
                 last = Some(text(to));
                 ("#p = :p AND #s BETWEEN :s AND :t", from, None)
             }
-            Range::PrefixDescending { prefix, before } => {
-                ("#p = :p AND begins_with(#s, :s)", prefix, before.map(|before| key(partition, before)))
+            Range::Prefix { prefix, after: from } | Range::PrefixDescending { prefix, before: from } => {
+                ("#p = :p AND begins_with(#s, :s)", prefix, from.map(|from| key(partition, from)))
             }
         };
         let mut request = self
