@@ -72,7 +72,7 @@ class Engine:
         with self.log_file.open("wb") as log:
             # A session of its own: stop() can then end the functions it started along with it, and nothing else.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ministack"],
+                [sys.executable, str(Path(__file__).with_name("leading_keys.py"))],
                 cwd=self.home,
                 env=environment,
                 stdin=subprocess.DEVNULL,

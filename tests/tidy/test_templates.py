@@ -7,10 +7,13 @@ import pytest
 
 from templates import ROOT, function_defaults, functions, of_type, outputs, parameters, resources, routes
 
-# The longest an attempt may take (shared/relay), so that a delivery is judged before Lambda ends the function.
-ATTEMPT_SECONDS = 15
 # HTTP APIs answer 503 by themselves after this long.
 GATEWAY_SECONDS = 30
+
+
+def schema(name: str) -> dict:
+    """The fields of an object of the REST API."""
+    return json.loads((ROOT / "infra/openapi.json").read_text())["components"]["schemas"][name]["properties"]
 
 
 def packages() -> set[str]:
@@ -125,7 +128,15 @@ def test_an_event_does_not_wait_for_its_batch_unless_the_operator_says_so() -> N
 
 
 def test_timeouts_leave_room_for_what_the_function_waits_for() -> None:
-    assert functions()["dispatcher"]["Timeout"] > 2 * ATTEMPT_SECONDS
+    # The attempts of a batch are made side by side, each as long as its endpoint may ask for. The same again is left for what
+    # comes before and after: reading the endpoint, waiting for a lease, writing the delivery.
+    api = sources("functions/endpoints-api/src")
+    attempt = int(re.search(r"TIMEOUT_SECONDS: RangeInclusive<u8> = \d+..=(\d+);", api)[1])
+    assert attempt == schema("NewEndpoint")["timeout_seconds"]["maximum"] == schema("EndpointReplacement")["timeout_seconds"]["maximum"]
+    assert functions()["dispatcher"]["Timeout"] >= 2 * attempt
+    # A test call waits shorter: somebody waits for it, and the gateway gives up.
+    test_call = int(re.search(r"MAX_WAIT: Duration = Duration::from_secs\((\d+)\);", api)[1])
+    assert functions()["endpoints-api"]["Timeout"] >= 2 * test_call
     for function in set(routes().values()):
         assert functions()[function]["Timeout"] < GATEWAY_SECONDS, function
     # A verification may fetch so often, and what is refused is kept after that.
@@ -157,6 +168,16 @@ def test_what_holds_state_outlives_its_stack() -> None:
     for name, resource in resources("infra/data.yaml").items():
         if resource["Type"] != "AWS::KMS::Alias":
             assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+
+
+def test_no_flood_takes_the_accounts_concurrency() -> None:
+    given = parameters("template.yaml")
+    for name, mapping in of_type("template.yaml", "AWS::Lambda::EventSourceMapping").items():
+        most = mapping["ScalingConfig"]["MaximumConcurrency"]
+        assert given.get(most, {}).get("Default", most) <= 50, name
+    stage = of_type("template.yaml", "AWS::ApiGatewayV2::Stage")["ApiStage"]["DefaultRouteSettings"]
+    assert set(stage) == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+    assert all(0 < given[name]["Default"] for name in stage.values())
 
 
 def alarms() -> dict[str, dict]:

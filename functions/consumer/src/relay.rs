@@ -43,8 +43,9 @@ fn question(step: &Recorded) -> Option<Outgoing> {
         fetch: true,
         confirmation: None,
     };
-    let message = FetchMessage { event: step.event.id.clone(), attempt: 1, webhook };
-    Some(Outgoing { body: message.encode(), delay: Duration::ZERO, group })
+    let message = FetchMessage { event: step.event.id.clone(), attempt: 1, deferred: 0, webhook };
+    // Whatever else arrives until then is the same event, and what its answer tells has to be newer.
+    Some(Outgoing { body: message.encode(), delay: step.raw.meta.repeats_for(), group })
 }
 
 /// `raw` is the request that the event came in, if it came in one.

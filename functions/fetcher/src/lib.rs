@@ -14,6 +14,11 @@
 //! source, below the limits of every provider that is asked (Stripe's, the lowest that is published, is 25 reads a
 //! second in a sandbox).
 //!
+//! **Floods:** of a provider that signs nothing anybody can make us ask. After [`CALLS_PER_MINUTE`] calls for one source a process
+//! puts further first questions off, three times at most and up to 15 minutes each; those about a payment that is known are
+//! asked all the same. A question for which there is a fresh answer, of a call that began [`FRESH_AFTER`] or more after the
+//! webhook had come, is answered by that. Nothing is dropped: the event says `awaiting_confirmation` meanwhile (ADR 0030).
+//!
 //! **Tries:** [`MAX_ATTEMPTS`], over about two hours ([`delay_after`]). Each of them is a message that this function
 //! sends to itself; Lambda takes a chain of 16 for a loop and stops it, so there are fewer.
 
@@ -25,11 +30,11 @@ mod verdict;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::SourceId;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 pub use pace::Pace;
 use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
 use queue::Queue;
-use relay::{AllowListError, Client, EgressPolicy, Limits};
+use relay::{AllowListError, ApiResponse, Client, EgressPolicy, Limits};
 pub use schedule::{MAX_ATTEMPTS, delay_after};
 use source::Account;
 use std::sync::Arc;
@@ -41,6 +46,16 @@ pub const SPACING: Duration = Duration::from_millis(100);
 
 /// How long a source's credential may be kept. A refused one is read again at once, so a new one works at once.
 const ACCOUNT_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
+
+/// How many calls for one source a process makes in a minute before it puts off what comes next.
+pub const CALLS_PER_MINUTE: u32 = 300;
+
+/// More than the clocks of two functions differ.
+pub(crate) const FRESH_AFTER: SignedDuration = SignedDuration::from_secs(1);
+/// How long an answer is kept for the questions that it came later than.
+const ANSWER_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
+/// Of up to [`MAX_ANSWER_BYTES`] each.
+const MAX_ANSWERS: usize = 32;
 
 /// For one call. Five of them, one after the other, stay within the function's timeout of 60 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(8);
@@ -59,6 +74,15 @@ pub struct Deps {
     pub clock: Clock,
     pub accounts: Cache<SourceId, Arc<Account>>,
     pub pace: Pace,
+    pub answers: Answers,
+}
+
+/// What was answered lately: when it was asked, by source and address.
+pub type Answers = Cache<(SourceId, String), (Timestamp, ApiResponse)>;
+
+/// See [`Answers`].
+pub fn answers(clock: &Clock) -> Answers {
+    Cache::with_max_entries(clock.clone(), ANSWER_MAX_AGE, MAX_ANSWERS)
 }
 
 impl Deps {
@@ -75,7 +99,8 @@ impl Deps {
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_DLQ_URL")),
             clock: Clock::system(),
             accounts: Cache::new(Clock::system(), ACCOUNT_MAX_AGE),
-            pace: Pace::new(SPACING),
+            pace: Pace::new(SPACING, CALLS_PER_MINUTE),
+            answers: answers(&Clock::system()),
         })
     }
 }

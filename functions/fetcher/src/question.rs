@@ -1,10 +1,11 @@
 //! One message: from the question to what follows from its answer.
 
+use crate::schedule::{MAX_DEFERRALS, deferral};
 use crate::source::{self, Account, AccountError};
 use crate::verdict::{self, Verdict};
-use crate::{Deps, MAX_ATTEMPTS, delay_after};
+use crate::{Deps, FRESH_AFTER, MAX_ATTEMPTS, delay_after};
 use aws_lambda_events::sqs::SqsMessage;
-use domain::{DeadLetterReason, Notification, SourceId};
+use domain::{DeadLetterReason, Notification, PaymentId, SourceId};
 use providers::{ApiMethod, ApiRequest, Fetch, Verified};
 use queue::{
     Confirmation, Disposition, EventMessage, FetchMessage, MAX_MESSAGE_BYTES, MAX_RECEIVE_COUNT, Outgoing,
@@ -56,7 +57,7 @@ pub(crate) async fn handle(deps: &Deps, message: &SqsMessage) -> Disposition {
             return Disposition::DeadLetter { reason: DeadLetterReason::Unreadable, error };
         }
     };
-    let FetchMessage { event, attempt, webhook } = &question.message;
+    let FetchMessage { event, attempt, webhook, .. } = &question.message;
     let EventMessage { source, provider, .. } = webhook;
     let disposition = ask(deps, &question).await.unwrap_or_else(|failure| {
         let error = &failure as &dyn Error;
@@ -110,6 +111,13 @@ impl Question {
 }
 
 async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
+    if must_wait(deps, question).await {
+        let FetchMessage { event, deferred, .. } = &question.message;
+        tracing::info!(%event, source = %question.source(), deferred, "a question is put off: there are too many");
+        let message = FetchMessage { deferred: deferred + 1, ..question.message.clone() };
+        queue_again(deps, &message, deferral(event, *deferred)).await?;
+        return Ok(Disposition::Done);
+    }
     let (account, cached) = source::find(deps, question.source()).await?;
     let (mut answered, mut verdict) = call(deps, question, &account).await?;
     if cached && matches!(verdict, Verdict::Refused { .. }) {
@@ -118,7 +126,7 @@ async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
             (answered, verdict) = call(deps, question, &fresh).await?;
         }
     }
-    let FetchMessage { event, attempt, webhook } = &question.message;
+    let FetchMessage { event, attempt, webhook, .. } = &question.message;
     let EventMessage { source, provider, .. } = webhook;
     match verdict {
         Verdict::Told => {
@@ -152,17 +160,58 @@ async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
     }
 }
 
+/// Whether a first question has to make room. Those about a payment that is known are few, and genuine as a rule: a forger
+/// would have to know its id.
+async fn must_wait(deps: &Deps, question: &Question) -> bool {
+    let FetchMessage { attempt, deferred, .. } = question.message;
+    if attempt > 1 || deferred >= MAX_DEFERRALS || deps.pace.takes(question.source()) {
+        return false;
+    }
+    let Some(payment) = &question.notification.provider_payment_id else { return true };
+    // What can't be looked up is not known.
+    let payment = PaymentId::derive(question.source(), payment);
+    !matches!(Box::pin(deps.store.payment(&payment)).await, Ok(Some(_)))
+}
+
 type Answered = Result<ApiResponse, SendError>;
 
 async fn call(deps: &Deps, question: &Question, account: &Account) -> Result<(Answered, Verdict), Failure> {
     let call = api_call(question.fetch.request(account.credential())).ok_or(Failure::NotSendable)?;
-    deps.pace.wait(question.source()).await;
-    // Boxed: the futures of the HTTP client are deep, and a compiler has its limits.
-    let answered = Box::pin(deps.client.call(call)).await;
+    let answered = match fresh_answer(deps, question, &call) {
+        Some(answer) => Ok(answer),
+        None => call_anew(deps, question, call).await,
+    };
     let Question { message, verified, notification, fetch } = question;
     let read = |body: &[u8]| verified.fetched(fetch, notification, body, &message.webhook.settings);
     let verdict = verdict::judge(&answered, read, message.attempt, deps.clock.now());
     Ok((answered, verdict))
+}
+
+/// The answer of a call that began after this question's webhook had come: it tells what that was about as well.
+fn fresh_answer(deps: &Deps, question: &Question, call: &ApiCall) -> Option<ApiResponse> {
+    // Who asks again does so because of what was answered.
+    let key = answer_key(question, call).filter(|_| question.message.attempt == 1)?;
+    let (asked_at, answer) = deps.answers.get(&key)?;
+    let age = asked_at.duration_since(question.message.webhook.received_at);
+    (age >= FRESH_AFTER).then_some(answer)
+}
+
+async fn call_anew(deps: &Deps, question: &Question, call: ApiCall) -> Answered {
+    deps.pace.wait(question.source()).await;
+    let (key, asked_at) = (answer_key(question, &call), deps.clock.now());
+    // Boxed: the futures of the HTTP client are deep, and a compiler has its limits.
+    let answered = Box::pin(deps.client.call(call)).await;
+    if let (Some(key), Ok(answer)) = (key, &answered)
+        && matches!(answer.status, 200..=299 | 404 | 410)
+    {
+        deps.answers.insert(key, (asked_at, answer.clone()));
+    }
+    answered
+}
+
+/// A GET is its address. The few POSTs say in their bodies what is asked.
+fn answer_key(question: &Question, call: &ApiCall) -> Option<(SourceId, String)> {
+    call.body.is_empty().then(|| (question.source().clone(), call.url.to_string()))
 }
 
 /// `None` for a credential that no header can hold.
@@ -195,6 +244,10 @@ async fn answer(deps: &Deps, question: &Question, reply: Reply) -> Result<(), Fa
 
 async fn again(deps: &Deps, message: &FetchMessage, delay: Duration) -> Result<(), QueueError> {
     let message = FetchMessage { attempt: message.attempt + 1, ..message.clone() };
+    queue_again(deps, &message, delay).await
+}
+
+async fn queue_again(deps: &Deps, message: &FetchMessage, delay: Duration) -> Result<(), QueueError> {
     let group = message.webhook.source.to_string();
     deps.fetches.send(Outgoing { body: message.encode(), delay, group }).await
 }

@@ -20,7 +20,7 @@ use platform::{
 };
 use queue::{EVENTS_VISIBILITY_SECONDS, MAX_RECEIVE_COUNT, Queue};
 use redrive::{Queues, Redriver};
-use relay::{Client, Detours, EgressPolicy, Limits};
+use relay::{Client, Detours, EgressPolicy, Limits, Resolver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,6 +79,8 @@ pub struct Options {
     pub public_url: String,
     pub admin_key: SecretText,
     pub egress: EgressPolicy,
+    /// Who turns the names of endpoints and providers into addresses.
+    pub resolver: Resolver,
     /// Stand-ins for the hosts of providers' APIs.
     pub detours: Detours,
     /// The certificates, in DER, that a provider's chain may end in, instead of those of the web.
@@ -102,6 +104,7 @@ impl Options {
             public_url: "http://payrelay.test".to_owned(),
             admin_key,
             egress: loopback_egress(),
+            resolver: Resolver::this_machine(),
             detours: Detours::default(),
             roots: None,
             clock,
@@ -151,6 +154,7 @@ impl Stack {
             public_url,
             admin_key,
             egress,
+            resolver,
             detours,
             roots,
             clock,
@@ -177,7 +181,8 @@ impl Stack {
         let deliveries = queue(DELIVERIES_QUEUE);
         let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
         let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
-        let client = Client::new(egress.clone(), Limits::default()).with_via(&vault.fingerprint());
+        let client = Client::with_resolver(egress.clone(), Limits::default(), resolver.clone())
+            .with_via(&vault.fingerprint());
         let sender = Sender::new(client, &aws, &own_queues.join(","), clock.clone())?;
 
         let consumer = consumer::Deps {
@@ -205,13 +210,15 @@ impl Stack {
         let fetcher = fetcher::Deps {
             store: store.clone(),
             vault: vault.clone(),
-            client: Client::new(egress.clone(), fetcher::limits()).with_detours(detours.clone()),
+            client: Client::with_resolver(egress.clone(), fetcher::limits(), resolver.clone())
+                .with_detours(detours.clone()),
             events: queue(EVENTS_QUEUE),
             fetches: queue(FETCHES_QUEUE),
             dead_letters: queue(FETCHES_DLQ),
             clock: clock.clone(),
             accounts: Cache::new(clock.clone(), config_max_age),
-            pace: fetcher::Pace::new(fetcher::SPACING),
+            pace: fetcher::Pace::new(fetcher::SPACING, fetcher::CALLS_PER_MINUTE),
+            answers: fetcher::answers(&clock),
         };
         let queues = Queues {
             events: queue(EVENTS_QUEUE),
@@ -240,7 +247,8 @@ impl Stack {
                 store: store.clone(),
                 events: queue(EVENTS_QUEUE),
                 vault: vault.clone(),
-                client: Client::new(egress.clone(), intake::limits()).with_detours(detours.clone()),
+                client: Client::with_resolver(egress.clone(), intake::limits(), resolver.clone())
+                    .with_detours(detours.clone()),
                 counters: counters.clone(),
                 clock: clock.clone(),
                 entropy: entropy.clone(),

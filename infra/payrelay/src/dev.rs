@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use local::{Options, Stack, Storage, loopback_egress};
 use platform::{AdminKeyHash, Clock, Entropy, SecretText};
-use relay::{Detours, EgressPolicy};
+use relay::{Detours, EgressPolicy, Resolver};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl Dev {
             public_url: url.clone(),
             admin_key: admin_key.clone(),
             egress,
+            resolver: Resolver::System,
             detours: Detours::default(),
             roots: None,
             clock: Clock::system(),

@@ -56,7 +56,7 @@ pub use ledger::{Dispute, Ledger, Operation};
 pub use money::{AmountError, Currency, InvalidCurrency, decimal_to_minor};
 pub use notice::{DisabledReason, Notice, Quarantine, Subject};
 pub use notification::{
-    DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
+    CONTENT_KEY, DisputeFunds, DisputeStage, Fact, Notification, OperationKind, OperationState, VoidCause,
 };
 pub use operations::{OperationView, SHOWN_OPERATIONS, Snapshot, operations};
 pub use payload::BodyFormat;

@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// Before the SHA-256 of what is signed, in hex, at the end of a dedupe key that is made of it.
+pub const CONTENT_KEY: &str = "sha256:";
+
 /// One notification, normalised. What the payload does not say stays absent; nothing is guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
@@ -47,6 +50,11 @@ impl Notification {
         self.version.or(self.occurred_at.map(|at| at.as_microsecond())).unwrap_or(0)
     }
 
+    fn is_keyed_by_content(&self) -> bool {
+        let hash = self.dedupe_key.rfind(CONTENT_KEY).map(|at| &self.dedupe_key[at + CONTENT_KEY.len()..]);
+        hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
     /// Distinguishes two notifications under one dedupe key by what they say, not by their bytes: a provider
     /// may serialise a repeat differently (Stripe counts `pending_webhooks` down).
     pub fn digest(&self) -> String {
@@ -58,7 +66,11 @@ impl Notification {
             &self.currency,
             &self.facts,
         );
-        let bytes = serde_json::to_vec(&said).expect("plain data serialises");
+        let bytes = match self.is_keyed_by_content() {
+            // Only what is not part of the content can differ, such as a type in a header that nobody signed.
+            true => self.dedupe_key.clone().into_bytes(),
+            false => serde_json::to_vec(&said).expect("plain data serialises"),
+        };
         data_encoding::BASE32_DNSSEC.encode(&Sha256::digest(bytes)[..10])
     }
 }

@@ -5,12 +5,19 @@ use crate::{Code, FieldError, Problem};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::LengthLimitError;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use std::error::Error;
 
 /// 256 KiB: a thousand times what any of our objects needs.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// For each list and each object of a body, at any depth. A field may have a lower maximum of its own; what is more than this
+/// is not even looked at, so that neither work nor answer grows with it.
+pub const MAX_ENTRIES: usize = 100;
+/// Names of members are repeated in JSON pointers.
+pub const MAX_NAME_CHARS: usize = 256;
 
 /// A body of JSON. `T` says `#[serde(deny_unknown_fields)]`.
 #[derive(Debug, Clone)]
@@ -47,17 +54,39 @@ fn unreadable(error: axum::Error) -> Problem {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let document: Value = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
     // serde would read a list as a struct, field by field.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
+    if !document.is_object() {
         return Err(Problem::new(Code::InvalidField, "The body is not a JSON object.")
             .with_errors([FieldError::field("", "expected an object")]));
     }
+    check_sizes(&document, "").map_err(|error| {
+        Problem::new(Code::InvalidField, "A list or an object has too many entries.").with_errors([error])
+    })?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| refusal(error.inner(), error.path()))?;
     deserializer.end().map_err(|error| not_json(&error))?;
     Ok(value)
+}
+
+/// No list and no object has more than [`MAX_ENTRIES`]; the first that has is told. (The parser allows a depth of 128.)
+fn check_sizes(value: &Value, at: &str) -> Result<(), FieldError> {
+    let count = value.as_array().map(Vec::len).or(value.as_object().map(Map::len)).unwrap_or_default();
+    if count > MAX_ENTRIES {
+        return Err(FieldError::field(at, format!("must have at most {MAX_ENTRIES} entries")));
+    }
+    if let Value::Array(entries) = value {
+        let mut entries = entries.iter().enumerate();
+        return entries.try_for_each(|(index, entry)| check_sizes(entry, &format!("{at}/{index}")));
+    }
+    value.as_object().into_iter().flatten().try_for_each(|(name, member)| {
+        if name.chars().count() > MAX_NAME_CHARS {
+            let detail = format!("has a name of more than {MAX_NAME_CHARS} characters");
+            return Err(FieldError::field(at, detail));
+        }
+        check_sizes(member, &format!("{at}/{}", escaped(name)))
+    })
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {

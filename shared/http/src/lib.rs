@@ -24,7 +24,7 @@ mod walk;
 
 pub use answer::{List, SecretView, created, json, no_content, ok, ok_with};
 pub use auth::{Authenticator, NewKey};
-pub use body::{Json, MAX_BODY_BYTES};
+pub use body::{Json, MAX_BODY_BYTES, MAX_ENTRIES, MAX_NAME_CHARS};
 pub use checks::Checks;
 pub use code::Code;
 pub use cursor::{Cursors, Listing};
@@ -34,6 +34,6 @@ pub use extract::Path;
 pub use lambda::run_on_lambda;
 pub use page::{ItemProblem, LARGEST_ANSWER, MAX_ANSWER_WEIGHT, Paged, Paging, weight};
 pub use params::Params;
-pub use problem::{FieldError, Place, Problem};
+pub use problem::{FieldError, MAX_ERRORS, Place, Problem};
 pub use routes::{Operation, Routes};
 pub use walk::{page_of, walk};

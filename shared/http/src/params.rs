@@ -5,13 +5,14 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use store::PageRequest;
 use url::form_urlencoded;
 
 const DEFAULT_LIMIT: usize = 25;
 const MAX_LIMIT: usize = 100;
+/// Poll's cursors are the longest that we make: one names up to 50 deliveries.
+const MAX_QUERY_BYTES: usize = 8 * 1024;
 
 /// The parameters of a request. Take what the route knows, then call [`Params::finish`].
 #[derive(Debug)]
@@ -23,10 +24,14 @@ pub struct Params {
 }
 
 impl<S: Sync> FromRequestParts<S> for Params {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
+        if query.len() > MAX_QUERY_BYTES {
+            let detail = format!("The query has more than {MAX_QUERY_BYTES} bytes.");
+            return Err(Problem::new(Code::InvalidParameter, detail));
+        }
         Ok(Self::new(parts.uri.path(), query))
     }
 }
@@ -159,6 +164,18 @@ mod tests {
         assert!(errors.iter().all(|(_, code)| *code == "invalid_parameter"));
         assert!(errors[1].0.detail.starts_with("expected one of `created`"), "{}", errors[1].0.detail);
         assert!(!format!("{errors:?}").contains("shiny"));
+    }
+
+    #[tokio::test]
+    async fn a_query_that_is_too_long_is_refused_unread() {
+        for query in [format!("status={}", "x".repeat(8 * 1024)), "status=x&".repeat(1_000)] {
+            let request =
+                axum::http::Request::get(format!("/v1/things?{query}")).body(()).expect("a request");
+            let (mut parts, ()) = request.into_parts();
+            let problem = Params::from_request_parts(&mut parts, &()).await.expect_err("too long");
+            assert_eq!((problem.code(), problem.errors.len()), (Code::InvalidParameter, 0));
+            assert_eq!(problem.detail, "The query has more than 8192 bytes.");
+        }
     }
 
     #[test]

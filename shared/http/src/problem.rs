@@ -5,12 +5,19 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use platform::VaultError;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 use store::{StoreError, Unreadable};
 
 /// Seconds. DynamoDB, SQS and KMS recover from throttling within moments.
 const RETRY_AFTER_SECONDS: &str = "2";
+
+/// What more is wrong is counted and not told: a body must not make an answer that is larger than itself.
+pub const MAX_ERRORS: usize = 20;
+
+/// The request's path is repeated up to here. (API Gateway's own limit for it and the headers is 10,240 bytes.)
+const MAX_INSTANCE_BYTES: usize = 1024;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -162,25 +169,38 @@ pub(crate) struct ProblemBody<'a> {
     problem_type: String,
     title: &'static str,
     status: u16,
-    detail: &'a str,
+    detail: Cow<'a, str>,
     instance: &'a str,
     code: &'static str,
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    errors_omitted: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl<'a> ProblemBody<'a> {
     pub(crate) fn new(problem: &'a Problem, instance: &'a str, request_id: &'a str) -> Self {
+        let (errors, omitted) = problem.errors.split_at(problem.errors.len().min(MAX_ERRORS));
         Self {
             problem_type: problem.code.problem_type(),
             title: problem.code.title(),
             status: problem.code.status().as_u16(),
-            detail: &problem.detail,
-            instance,
+            detail: match omitted.len() {
+                0 => Cow::Borrowed(&problem.detail),
+                more => Cow::Owned(format!("{} {more} more are not shown.", problem.detail)),
+            },
+            instance: &instance[..instance.floor_char_boundary(MAX_INSTANCE_BYTES)],
             code: problem.code.as_str(),
             request_id,
-            errors: &problem.errors,
+            errors,
+            errors_omitted: omitted.len(),
         }
     }
 }

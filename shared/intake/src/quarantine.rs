@@ -1,7 +1,8 @@
 //! Quarantine: what was refused is kept, sealed, and judged again once its source has been corrected.
 //!
 //! **Guarantee:** a request leaves the quarantine only after SQS has confirmed its event, or when somebody deletes
-//! it, or by age. To keep one never changes what the provider is answered, and takes at most two seconds.
+//! it, or by age. To keep one never changes what the provider is answered, and takes at most
+//! two seconds, and one more for each MiB.
 
 use crate::{Intake, LoadedSource, Refusal};
 use domain::QuarantineId;
@@ -21,8 +22,12 @@ use store::{
 /// noticed are lost to the quarantine.
 const FULL_MAX_AGE: SignedDuration = SignedDuration::from_mins(1);
 
-/// A provider waits ten seconds at least, and the answer is due whether the request is kept or not.
-const KEEP_TIMEOUT: Duration = Duration::from_millis(2_000);
+/// A provider waits ten seconds at least, and the answer is due whether the request is kept or not. A second more for each
+/// MiB, which is written in parts.
+fn keep_timeout(request: &Request<'_>) -> Duration {
+    let mebibytes = u32::try_from(request.body.len() >> 20).unwrap_or(u32::MAX);
+    Duration::from_secs(2).saturating_add(Duration::from_secs(1).saturating_mul(mebibytes))
+}
 
 const COMPRESSION_LEVEL: i32 = 3;
 /// The webhook function reads 6 MiB of a body at most, and no server takes that much in headers.
@@ -111,7 +116,8 @@ impl Intake {
         received_at: Timestamp,
         reason: &'static str,
     ) -> Kept {
-        let keeping = tokio::time::timeout(KEEP_TIMEOUT, self.keep(source, request, received_at, reason));
+        let keeping =
+            tokio::time::timeout(keep_timeout(request), self.keep(source, request, received_at, reason));
         let kept = keeping.await.unwrap_or(Err(KeepError::Timeout)).unwrap_or_else(|error| {
             tracing::warn!(source = %source.id(), error = &error as &dyn Error, "not kept in quarantine");
             Kept::Failed

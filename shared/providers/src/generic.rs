@@ -49,7 +49,9 @@ pub(crate) fn notifications(
 ) -> Result<Vec<Notification>, Malformed> {
     // What is genuine is recorded and relayed even if we can't tell what it is about.
     let reading = Reading::of(settings).unwrap_or_default();
-    reading.notifications(verified, settings)
+    let signing = Signing::of(settings).ok();
+    let signs = |header: &str| signing.as_ref().is_some_and(|signing| signing.signs(header));
+    reading.notifications(verified, settings, signs)
 }
 
 /// All that is wrong with settings whose names and single values are known to be right.

@@ -6,6 +6,7 @@ use domain::{Notification, SecretId, VerifiedBy};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::fmt;
+use std::time::Duration;
 
 /// A genuine notification, its body byte for byte.
 ///
@@ -35,7 +36,18 @@ pub struct VerifiedMeta {
     headers: Vec<(String, String)>,
 }
 
+/// Of a provider that signs nothing, and whose notifications all look the same, what arrives within this time is one
+/// notification. Anybody can send them; each would be an event and a question to the provider's API otherwise.
+const WINDOW_US: i64 = 2_000_000;
+
 impl VerifiedMeta {
+    /// For how long after its arrival others may come that are the same notification. The provider's API has to be asked
+    /// after that: its answer then tells what all of them were about.
+    pub fn repeats_for(&self) -> Duration {
+        let left = self.arrival_us.map_or(0, |at| WINDOW_US - at.rem_euclid(WINDOW_US));
+        Duration::from_micros(left.unsigned_abs())
+    }
+
     /// `content-type` and the headers that the scheme keeps; names in lower case.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
@@ -172,8 +184,9 @@ impl Verified {
         self.meta.secret.as_ref()
     }
 
-    pub(crate) fn arrival_us(&self) -> Option<i64> {
-        self.meta.arrival_us
+    /// The beginning of the span of time in which it arrived; see [`VerifiedMeta::repeats_for`].
+    pub(crate) fn window(&self) -> Option<i64> {
+        self.meta.arrival_us.map(|at| at - at.rem_euclid(WINDOW_US))
     }
 
     pub fn covers(&self) -> Covers {

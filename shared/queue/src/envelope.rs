@@ -73,6 +73,8 @@ pub struct FetchMessage {
     pub event: EventId,
     /// The number of the call, 1 for the first.
     pub attempt: u32,
+    /// How often it was put off because the provider's API had been asked enough.
+    pub deferred: u32,
     /// The webhook that the event came in. It goes back to EventsQueue with the answer, so that nothing has to be
     /// read for it.
     pub webhook: EventMessage,
@@ -175,6 +177,8 @@ struct FetchEnvelope<W> {
     v: u8,
     event: EventId,
     attempt: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    deferred: u32,
     webhook: W,
 }
 
@@ -246,6 +250,7 @@ impl FetchMessage {
             v: VERSION,
             event: self.event.clone(),
             attempt: self.attempt,
+            deferred: self.deferred,
             webhook: self.webhook.envelope(),
         };
         serde_json::to_string(&envelope).expect("plain data serialises")
@@ -256,7 +261,7 @@ impl FetchMessage {
         let envelope: FetchEnvelope<EventEnvelope<VerifiedMeta>> =
             serde_json::from_str(text).map_err(Undecodable::Json)?;
         let webhook = EventMessage::open(envelope.webhook)?;
-        Ok(Self { event: envelope.event, attempt: envelope.attempt, webhook })
+        Ok(Self { event: envelope.event, attempt: envelope.attempt, deferred: envelope.deferred, webhook })
     }
 }
 
@@ -376,6 +381,10 @@ impl DeliveryMessage {
         check_version(text)?;
         serde_json::from_str(text).map_err(Undecodable::Json)
     }
+}
+
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 fn is_zero(number: &u8) -> bool {

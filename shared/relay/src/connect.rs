@@ -1,7 +1,7 @@
 //! The connector: resolves the name, checks every address, opens the socket, sets up TLS.
 //!
 //! **Guarantee:** a socket is opened only to an address that came out of the one look-up made here and that the
-//! policy accepts. One refused address refuses the name: whoever mixes a public and a private address in one
+//! policy accepts, and to no port of another service. One refused address refuses the name: whoever mixes a public and a private address in one
 //! answer hopes that we try the second.
 //!
 //! hyper-util's own `HttpConnector` is not used: it resolves through a trait in which a refusal is just another
@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ConfigBuilder, WantsVerifier, client::WantsClientCert
 use std::{
     error::Error,
     fmt, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{Arc, LazyLock},
     task::{Context, Poll},
@@ -60,6 +60,14 @@ pub enum Resolver {
 impl Resolver {
     pub fn custom(resolve: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         Self::Custom(Arc::new(resolve))
+    }
+
+    /// Knows `localhost` and no other name, so that a test asks nobody outside its machine.
+    pub fn this_machine() -> Self {
+        Self::custom(|name| match name {
+            "localhost" => Ok(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]),
+            _ => Err(io::Error::other("no name is looked up here")),
+        })
     }
 
     /// `absolute` keeps the machine's search domains and its hosts file out of it.
@@ -113,6 +121,7 @@ impl Dialer {
     async fn checked_addresses(&self, uri: &Uri) -> Result<Vec<SocketAddr>, SendError> {
         let host = uri.host().unwrap_or_default();
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        EgressPolicy::check_port(port).map_err(SendError::Url)?;
         let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let addresses = match literal.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],

@@ -5,9 +5,10 @@
 //! default: what is not known to be global unicast is refused.
 //!
 //! [`EgressPolicy::check_url`] is the early answer for whoever registers an endpoint. It resolves nothing, for
-//! a name may resolve inward tomorrow; what protects us is that the connector asks `check_ip` at every
+//! a name may resolve inward tomorrow; what protects us is that the connector asks `check_ip` and `check_port` at every
 //! connection.
 
+pub(crate) mod ports;
 mod ranges;
 #[cfg(test)]
 mod tests;
@@ -75,8 +76,8 @@ pub enum UrlError {
     NoHost,
     #[error("a fragment (#...) is never sent and not accepted")]
     Fragment,
-    #[error("port 0 can't be connected to")]
-    PortZero,
+    #[error("deliveries are not sent to this port: it is another service's")]
+    BadPort,
     #[error("the host is a local name: a public name of at least two labels is needed")]
     LocalName,
     #[error("the host is an address that deliveries must not reach")]
@@ -94,7 +95,7 @@ impl UrlError {
             Self::UserInfo => "url_user_info",
             Self::NoHost => "url_no_host",
             Self::Fragment => "url_fragment",
-            Self::PortZero => "url_port_zero",
+            Self::BadPort => "url_bad_port",
             Self::LocalName => "url_local_name",
             Self::Blocked(_) => "url_address_blocked",
         }
@@ -145,6 +146,11 @@ impl EgressPolicy {
         }
     }
 
+    /// Whether a connection to `port` may be opened. The operator's allow list is of addresses; it opens no port.
+    pub(crate) fn check_port(port: u16) -> Result<(), UrlError> {
+        if ports::is_refused(port) { Err(UrlError::BadPort) } else { Ok(()) }
+    }
+
     /// Parses `text` as the URL standard of WHATWG says and checks the result.
     pub fn parse_url(&self, text: &str) -> Result<Url, UrlError> {
         if text.len() > MAX_URL_BYTES {
@@ -175,9 +181,7 @@ impl EgressPolicy {
         if url.fragment().is_some() {
             return Err(UrlError::Fragment);
         }
-        if url.port() == Some(0) {
-            return Err(UrlError::PortZero);
-        }
+        url.port().map_or(Ok(()), Self::check_port)?;
         match url.host().ok_or(UrlError::NoHost)? {
             Host::Ipv4(address) => self.check_ip(address.into()).map_err(UrlError::Blocked)?,
             Host::Ipv6(address) => self.check_ip(address.into()).map_err(UrlError::Blocked)?,

@@ -8,7 +8,7 @@ use crate::item::{
     Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
 };
 use crate::keys::{
-    self, DUE_REDRIVES, Keyed, TimeIndex, dead_letter_sort_key, due_redrive_sort_key, time_of_key,
+    self, DUE_REDRIVES, Place, TimeIndex, dead_letter_sort_key, due_redrive_sort_key, time_of_key,
 };
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
@@ -60,12 +60,13 @@ impl Store {
         revision: u64,
     ) -> Result<(), StoreError> {
         let expires_at = letter.expires_at().as_second();
-        let mut item = key(letter.id.pk(), letter.id.sk());
+        let place = Place::of_dead_letter(&letter.id);
+        let mut item = key(&place.pk, &place.sk);
         self.place(&mut item, SEALED, sealed, Some(expires_at)).await?;
         item.insert(DATA.to_owned(), blob(codec::encode(letter)?));
         item.insert(REVISION.to_owned(), number(revision + 1));
         item.insert(keys::TTL.to_owned(), number(expires_at));
-        item.insert(keys::GSI1PK.to_owned(), text(listing(letter).key_for(&letter.id)));
+        item.insert(keys::GSI1PK.to_owned(), text(listing(letter).key_for(&place)));
         let position = dead_letter_sort_key(letter.created_at, &letter.id);
         item.insert(keys::GSI1SK.to_owned(), text(position));
         if let Some(due_at) = letter.next_redrive_at {
@@ -77,7 +78,8 @@ impl Store {
 
     /// AP71: a dead letter by its id.
     pub async fn dead_letter(&self, id: &DeadLetterId) -> Result<Option<StoredDeadLetter>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(item))).transpose()
+        let Place { pk, sk } = Place::of_dead_letter(id);
+        self.get(&pk, &sk, true).await?.map(|item| read_one(&sk, read(item))).transpose()
     }
 
     /// AP71 for many; unknown ones are left out.
@@ -85,7 +87,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &DeadLetterId>,
     ) -> Result<HashMap<DeadLetterId, Read<StoredDeadLetter>>, StoreError> {
-        read_all(&self.batch_get(ids, false).await?, |item| read(item.clone()))
+        let places: Vec<Place> = ids.into_iter().map(Place::of_dead_letter).collect();
+        read_all(&self.batch_get(&places, false).await?, |item| read(item.clone()))
     }
 
     /// AP72: the sealed message of a letter that was read. Costs nothing where it stood in the item.
@@ -124,11 +127,12 @@ impl Store {
 
     /// AP74: writes what has changed about a dead letter that was read at `revision`, but for its message.
     pub async fn update_dead_letter(&self, letter: &DeadLetter, revision: u64) -> Result<(), StoreError> {
+        let place = Place::of_dead_letter(&letter.id);
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(letter.id.pk(), letter.id.sk())))
+            .set_key(Some(key(&place.pk, &place.sk)))
             .condition_expression("#r = :read")
             .expression_attribute_names("#r", REVISION)
             .expression_attribute_names("#d", DATA)
@@ -138,7 +142,7 @@ impl Store {
             .expression_attribute_values(":read", number(revision))
             .expression_attribute_values(":next", number(revision + 1))
             .expression_attribute_values(":d", blob(codec::encode(letter)?))
-            .expression_attribute_values(":list", text(listing(letter).key_for(&letter.id)))
+            .expression_attribute_values(":list", text(listing(letter).key_for(&place)))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         update = match letter.next_redrive_at {
             Some(due_at) => update
@@ -152,11 +156,12 @@ impl Store {
 
     /// AP75: deletes a dead letter with its message. Tells whether it was there.
     pub async fn delete_dead_letter(&self, id: &DeadLetterId) -> Result<bool, StoreError> {
+        let Place { pk, sk } = Place::of_dead_letter(id);
         let answer = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .set_key(Some(key(id.pk(), id.sk())))
+            .set_key(Some(key(&pk, &sk)))
             .return_values(ReturnValue::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
@@ -178,7 +183,8 @@ impl Store {
     ) -> Result<Vec<DueRedrive>, StoreError> {
         let until = keys::after_all_of(now);
         let after = after.map(|due| {
-            let mut entry = key(due.id.pk(), due.id.sk());
+            let Place { pk, sk } = Place::of_dead_letter(&due.id);
+            let mut entry = key(&pk, &sk);
             entry.insert(keys::GSI2PK.to_owned(), text(DUE_REDRIVES));
             entry.insert(keys::GSI2SK.to_owned(), text(due_redrive_sort_key(due.due_at, &due.id)));
             entry

@@ -6,7 +6,7 @@
 //! most, and no more than a thousand writes a day.
 
 use crate::item::{Condition, DATA, Item, blob, decode_item, get_number, get_text, key, number, text};
-use crate::keys::{self, Keyed, TimeIndex, quarantine_quota_keys, quarantine_sort_key};
+use crate::keys::{self, Keyed, Place, TimeIndex, quarantine_key, quarantine_quota, quarantine_sort_key};
 use crate::listing::{Listed, Page, PageRequest, Positioned};
 use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
 use crate::query::{Index, Range};
@@ -84,30 +84,6 @@ pub struct QuarantineDay {
     pub told: u8,
 }
 
-/// The key of a counter.
-#[derive(Debug)]
-struct Quota {
-    pk: String,
-    sk: String,
-}
-
-impl Quota {
-    fn of(source: &SourceId, day: Date) -> Self {
-        let (pk, sk) = quarantine_quota_keys(source, day);
-        Self { pk, sk }
-    }
-}
-
-impl Keyed for Quota {
-    fn pk(&self) -> &str {
-        &self.pk
-    }
-
-    fn sk(&self) -> &str {
-        &self.sk
-    }
-}
-
 impl Store {
     /// AP20: counts a request of so many sealed bytes towards what `source` may have kept of the day of `at`. Tells
     /// whether there is room; if not, nothing is counted.
@@ -118,7 +94,7 @@ impl Store {
         bytes: usize,
     ) -> Result<bool, StoreError> {
         let Some(room) = QUARANTINE_MAX_BYTES_PER_DAY.checked_sub(bytes) else { return Ok(false) };
-        let Quota { pk, sk } = Quota::of(source, day_of(at));
+        let Place { pk, sk } = quarantine_quota(source, day_of(at));
         let update = self
             .client
             .update_item()
@@ -146,8 +122,8 @@ impl Store {
         times: &[Timestamp],
     ) -> Result<Vec<QuarantineDay>, StoreError> {
         let days: BTreeSet<Date> = times.iter().copied().map(day_of).collect();
-        let wanted = |source| days.iter().map(move |day| (source, *day, Quota::of(source, *day)));
-        let wanted: Vec<(&SourceId, Date, Quota)> = sources.into_iter().flat_map(wanted).collect();
+        let wanted = |source| days.iter().map(move |day| (source, *day, quarantine_quota(source, *day)));
+        let wanted: Vec<(&SourceId, Date, Place)> = sources.into_iter().flat_map(wanted).collect();
         let items = self.batch_get(wanted.iter().map(|(_, _, quota)| quota), false).await?;
         let by_key: HashMap<(&str, &str), &Item> = items
             .iter()
@@ -168,7 +144,7 @@ impl Store {
         day: Date,
         step: FillingStep,
     ) -> Result<(), StoreError> {
-        let Quota { pk, sk } = Quota::of(source, day);
+        let Place { pk, sk } = quarantine_quota(source, day);
         let update = self
             .client
             .update_item()
@@ -187,21 +163,23 @@ impl Store {
     /// AP21: keeps a request, for which there is room.
     pub async fn put_quarantined(&self, request: &SealedRequest) -> Result<(), StoreError> {
         let SealedRequest { entry, sealed } = request;
-        let mut item = key(entry.id.pk(), entry.id.sk());
+        let place = Place::of_quarantined(&entry.id);
+        let mut item = key(&place.pk, &place.sk);
         item.insert(DATA.to_owned(), blob(codec::encode(entry)?));
         let expires_at = entry.expires_at().as_second();
         self.place(&mut item, SEALED, sealed.clone(), Some(expires_at)).await?;
         item.insert(keys::TTL.to_owned(), number(expires_at));
-        item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&entry.id)));
+        item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Quarantine.key_for(&place)));
         item.insert(keys::GSI1SK.to_owned(), text(quarantine_sort_key(entry.received_at, &entry.id)));
         self.put(item, Condition::Absent).await
     }
 
     /// AP22: a request in quarantine by its id.
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
-        let Some(item) = self.get(id.pk(), id.sk(), true).await? else { return Ok(None) };
-        let entry = read_one(id.sk(), read(&item))?;
-        let sealed = read_one(id.sk(), self.placed(KIND, &item, SEALED).await)?.into_owned();
+        let Place { pk, sk } = Place::of_quarantined(id);
+        let Some(item) = self.get(&pk, &sk, true).await? else { return Ok(None) };
+        let entry = read_one(&sk, read(&item))?;
+        let sealed = read_one(&sk, self.placed(KIND, &item, SEALED).await)?.into_owned();
         Ok(Some(SealedRequest { entry, sealed }))
     }
 
@@ -210,7 +188,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
     ) -> Result<HashMap<QuarantineId, Read<Quarantined>>, StoreError> {
-        read_all(&self.batch_get(ids, false).await?, read)
+        let places: Vec<Place> = ids.into_iter().map(Place::of_quarantined).collect();
+        read_all(&self.batch_get(&places, false).await?, read)
     }
 
     /// AP23: what a source has in quarantine, newest first, without what is sealed.
@@ -221,7 +200,7 @@ impl Store {
     ) -> Result<Page<Positioned<Read<Quarantined>>>, StoreError> {
         // Parts stand in the same collection.
         let range = Range::PrefixDescending { prefix: QuarantineId::PREFIX, before: page.after.as_deref() };
-        let partition = QuarantineId::partition_of(source);
+        let partition = quarantine_key(&QuarantineId::partition_of(source));
         read_page(self.query(Index::Table, &partition, range, page.limit).await?, read)
     }
 
@@ -235,11 +214,12 @@ impl Store {
 
     /// AP25: deletes a request from quarantine. Tells whether it was there.
     pub async fn delete_quarantined(&self, id: &QuarantineId) -> Result<bool, StoreError> {
+        let Place { pk, sk } = Place::of_quarantined(id);
         let answer = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .set_key(Some(key(id.pk(), id.sk())))
+            .set_key(Some(key(&pk, &sk)))
             .return_values(ReturnValue::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

@@ -16,7 +16,7 @@ use domain::{EventId, Replay, ReplayId};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
-const KIND: &str = "replay";
+pub(crate) const KIND: &str = "replay";
 /// Above every sort key.
 const ABOVE_ALL: &str = "~";
 

@@ -40,7 +40,6 @@ pub(crate) fn read_each<T>(id: &str, read: Result<T, StoreError>) -> Result<Read
         Ok(value) => Ok(Ok(value)),
         Err(StoreError::Corrupt(unreadable)) => {
             let unreadable = Unreadable { id: id.to_owned(), ..unreadable };
-            // The text is what a metric filter looks for (`infra/roles.yaml`).
             tracing::error!(
                 kind = unreadable.kind,
                 id,

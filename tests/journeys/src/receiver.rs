@@ -4,6 +4,7 @@
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{MethodRouter, post};
@@ -49,7 +50,8 @@ pub(crate) async fn serve(hook: MethodRouter) -> Result<(String, JoinSet<()>)> {
     let url = format!("http://{}/hook", listener.local_addr()?);
     let mut server = JoinSet::new();
     server.spawn(async move {
-        let _ = axum::serve(listener, Router::new().route("/hook", hook)).await;
+        let _ = axum::serve(listener, Router::new().route("/hook", hook).layer(DefaultBodyLimit::disable()))
+            .await;
     });
     Ok((url, server))
 }

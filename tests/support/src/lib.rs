@@ -214,8 +214,8 @@ impl Api {
 
     /// An endpoint that nothing listens at, for all events.
     pub async fn new_endpoint(&self) -> String {
-        // The discard port: every connection to it is refused.
-        let answer = self.post("/v1/endpoints", &json!({"url": "http://127.0.0.1:9/hooks"})).await;
+        // No service has this port and no test may listen there: every connection is refused.
+        let answer = self.post("/v1/endpoints", &json!({"url": "http://127.0.0.1:2/hooks"})).await;
         answer.expect(201).id()
     }
 

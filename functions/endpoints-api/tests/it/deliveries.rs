@@ -57,7 +57,7 @@ async fn a_retry_by_hand_makes_one_more_attempt() {
     assert_eq!(numbers, [1, 2]);
 
     let endpoint = format!("/v1/endpoints/{endpoint}");
-    let disabled = json!({"url": "http://127.0.0.1:9/hooks", "status": "disabled"});
+    let disabled = json!({"url": "http://127.0.0.1:2/hooks", "status": "disabled"});
     api.put(&endpoint, &disabled).await.expect(200);
     api.post(&retry, &json!({})).await.expect_problem(409, "conflict");
     api.delete(&endpoint).await.expect(204);
@@ -72,7 +72,7 @@ async fn a_delivery_that_was_canceled_before_its_first_attempt_can_be_retried() 
     let (source, endpoint) = (api.new_source().await, api.new_endpoint().await);
     events(&api, &source, 1).await;
     let endpoint = format!("/v1/endpoints/{endpoint}");
-    let body = |status: &str| json!({"url": "http://127.0.0.1:9/hooks", "status": status});
+    let body = |status: &str| json!({"url": "http://127.0.0.1:2/hooks", "status": status});
     api.put(&endpoint, &body("disabled")).await.expect(200);
     api.stack.dispatch().await.expect("the dispatcher runs");
     let canceled = api.get("/v1/deliveries?status=canceled").await.data()[0].clone();

@@ -62,7 +62,7 @@ async fn a_test_of_a_polled_endpoint_answers_the_message_and_places_nothing() {
 
 #[tokio::test]
 async fn no_custom_header_is_shown_though_the_endpoint_kept_some_from_when_it_was_called() {
-    let settings = json!({"url": "http://127.0.0.1:9/", "headers": {"authorization": "Bearer s3cret"}});
+    let settings = json!({"url": "http://127.0.0.1:2/", "headers": {"authorization": "Bearer s3cret"}});
     let (api, source, endpoint) = start(settings).await;
     let polled = json!({"type": "poll"});
     api.put(&format!("/v1/endpoints/{}", endpoint.id()), &polled).await.expect(200);

@@ -82,7 +82,7 @@ async fn a_delivery_is_sent_again_though_its_endpoint_wants_such_events_no_more(
     let api = Api::start().await;
     let (source, endpoint) = (api.new_source().await, api.new_endpoint().await);
     failed_events(&api, &source, 1).await;
-    let refunds = json!({"url": "http://127.0.0.1:9/hooks", "event_types": ["refund.*"]});
+    let refunds = json!({"url": "http://127.0.0.1:2/hooks", "event_types": ["refund.*"]});
     api.put(&format!("/v1/endpoints/{endpoint}"), &refunds).await.expect(200);
     let delivery = api.get("/v1/deliveries").await.data()[0].clone();
 
@@ -99,7 +99,7 @@ async fn a_delivery_is_sent_again_though_its_endpoint_wants_such_events_no_more(
 async fn a_range_is_walked_oldest_first_a_minute_at_a_time() {
     let api = Api::start().await;
     let (source, endpoint) = (api.new_source().await, api.new_endpoint().await);
-    let tomorrow = json!({"url": "http://127.0.0.1:9/hooks", "retry_schedule": [86400]});
+    let tomorrow = json!({"url": "http://127.0.0.1:2/hooks", "retry_schedule": [86400]});
     api.put(&format!("/v1/endpoints/{endpoint}"), &tomorrow).await.expect(200);
     let since = api.now();
     failed_events(&api, &source, 130).await;
@@ -206,7 +206,7 @@ async fn a_replay_fails_when_its_endpoint_goes_away() {
     let deleted = replay(&api, &body(&first)).await.expect(201).id();
     let disabled = replay(&api, &body(&second)).await.expect(201).id();
     api.delete(format!("/v1/endpoints/{first}")).await.expect(204);
-    let off = json!({"url": "http://127.0.0.1:9/hooks", "status": "disabled"});
+    let off = json!({"url": "http://127.0.0.1:2/hooks", "status": "disabled"});
     api.put(&format!("/v1/endpoints/{second}"), &off).await.expect(200);
     sweep(&api).await;
     for (id, reason) in [(deleted, "endpoint_deleted"), (disabled, "endpoint_disabled")] {

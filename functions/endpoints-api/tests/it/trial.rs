@@ -77,7 +77,7 @@ async fn a_failing_test_call_tells_why_and_changes_nothing() {
         assert_eq!(api.get(&path).await["status"], "active");
     }
     let path = format!("/v1/endpoints/{}", api.new_endpoint().await);
-    let disabled = json!({"url": "http://127.0.0.1:9/", "status": "disabled"});
+    let disabled = json!({"url": "http://127.0.0.1:2/", "status": "disabled"});
     api.put(&path, &disabled).await.expect(200);
     let test = api.post(&format!("{path}/test"), &json!({})).await;
     assert_eq!(test.expect(200)["attempt"]["error"], "connection_refused", "also a disabled one is called");

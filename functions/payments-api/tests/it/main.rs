@@ -5,4 +5,5 @@ mod events;
 mod openapi;
 mod outage;
 mod payments;
+mod sizes;
 mod unreadable;

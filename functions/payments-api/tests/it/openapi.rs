@@ -102,7 +102,7 @@ async fn answers_have_the_documented_shapes() {
     let source = api.new_source().await;
     let data = json!({"id": "p1", "amount": 500, "currency": "EUR", "merchant_reference": "order-1"});
     let settings = json!({
-        "url": "http://127.0.0.1:9/", "signing": ["v1", "v1a"], "headers": {"x-a": "b"},
+        "url": "http://127.0.0.1:2/", "signing": ["v1", "v1a"], "headers": {"x-a": "b"},
         "conditions": {"type": ["payment.captured", {"anything-but": ["x", 1, null]}, {"exists": false}]},
     });
     let endpoint = api.post("/v1/endpoints", &settings).await;

@@ -16,9 +16,14 @@ async fn captured(api: &Api, source: &TestSource, number: u32) -> String {
     PaymentId::derive(&source.id.parse().expect("an id"), &format!("p{number}")).to_string()
 }
 
-/// What a derived id has in its key.
-fn partition(id: &str) -> &str {
-    &id[4..20]
+/// What a derived id has in its key: what is in quarantine and dead letters have a prefix of their own there.
+fn partition(id: &str) -> String {
+    let (kind, partition) = (&id[..4], &id[4..20]);
+    match kind {
+        "qrn_" => format!("Q#{partition}"),
+        "dlt_" => format!("DEAD#{partition}"),
+        _ => partition.to_owned(),
+    }
 }
 
 /// Spoils the second of two objects of a list; the first is still read, the second named with a problem, and by its id alone
@@ -27,7 +32,7 @@ async fn costs_only_itself(api: &Api, path: &str, object: &str, shape: &str, pk:
     let before = api.get(path).await.expect(200).data().to_vec();
     assert!(before.len() >= 2, "{path}: {before:?}");
     let id = before[1]["id"].as_str().expect("an id").to_owned();
-    api.spoil(pk.unwrap_or_else(|| partition(&id)), &id).await;
+    api.spoil(&pk.map_or_else(|| partition(&id), str::to_owned), &id).await;
     for limit in [1, 2, 100] {
         let after = api.all(path, limit).await;
         assert_eq!(after.len(), before.len(), "{path}");
@@ -101,7 +106,7 @@ async fn an_unreadable_event_costs_only_itself_in_what_is_told_of_its_payment() 
 
     // A delivery: its event is told, and what became of it is a problem.
     let delivery = id(&before[0]["deliveries"][0]);
-    api.spoil(partition(&delivery), &delivery).await;
+    api.spoil(&partition(&delivery), &delivery).await;
     let told = api.get(&timeline).await.expect(200).data()[0]["deliveries"].clone();
     let spoiled = told.as_array().expect("a list").iter().find(|told| told["id"] == delivery.as_str());
     assert_eq!(spoiled.expect("it is named")["problem"]["code"], "unreadable");
@@ -112,7 +117,7 @@ async fn an_unreadable_event_costs_only_itself_in_what_is_told_of_its_payment() 
     // The second event, then the first one, which has no entry of its own in the timeline.
     for (index, left) in [(1, 2), (0, 1)] {
         let spoiled = id(&before[index]);
-        api.spoil(partition(&spoiled), &spoiled).await;
+        api.spoil(&partition(&spoiled), &spoiled).await;
         for limit in [1, 100] {
             let after = api.all(&timeline, limit).await;
             assert_eq!(after.iter().map(id).collect::<Vec<_>>(), before.iter().map(id).collect::<Vec<_>>());

@@ -60,7 +60,7 @@ fn strict_egress_refuses_endpoints_on_this_machine() {
     let mut payrelay = Payrelay::start(&arguments, None);
     let key = payrelay.admin_key();
     let client = payrelay.client(&key);
-    for url in ["http://127.0.0.1:9/hook", "https://127.0.0.1:9/hook", "https://[::1]/hook"] {
+    for url in ["http://127.0.0.1:8443/hook", "https://127.0.0.1:8443/hook", "https://[::1]/hook"] {
         let refused = client.post("/v1/endpoints", &json!({ "url": url, "name": "here" })).expect(422);
         assert_eq!(refused["errors"][0]["pointer"], "/url", "{refused}");
     }

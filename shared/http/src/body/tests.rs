@@ -68,3 +68,33 @@ fn values_are_never_repeated() {
         assert!(!format!("{errors:?}").contains("whsec_hidden"), "{errors:?}");
     }
 }
+
+#[test]
+fn a_list_or_object_that_is_too_long_is_refused_wherever_it_stands_and_before_it_is_looked_at() {
+    let most = format!("[{}]", vec!["1"; MAX_ENTRIES].join(","));
+    parse::<Shape>(format!(r#"{{"name": "a", "sizes": {most}}}"#).as_bytes()).expect("not too many");
+    let list = format!("[{}\"x\"]", "\"x\",".repeat(60_000));
+    let members: String = (0..=MAX_ENTRIES).map(|number| format!("\"m{number}\": 1,")).collect();
+    for (body, pointer) in [
+        (format!(r#"{{"name": "a", "sizes": {list}}}"#), "/sizes"),
+        (format!(r#"{{"name": "a", "nobody": {list}}}"#), "/nobody"),
+        (format!(r#"{{"settings": {{"a/b": [[], {list}]}}}}"#), "/settings/a~1b/1"),
+        (format!(r#"{{{members} "name": "a"}}"#), ""),
+        (format!(r#"{{"inner": {{{members} "id": "x"}}}}"#), "/inner"),
+    ] {
+        let expected = [FieldError::field(pointer, "must have at most 100 entries")];
+        assert_eq!(refused(&body), ("invalid_field", expected.to_vec()), "{pointer}");
+    }
+}
+
+#[test]
+fn a_name_that_is_too_long_is_refused_without_being_repeated() {
+    let long = "n".repeat(MAX_NAME_CHARS + 1);
+    for (body, pointer) in [
+        (format!(r#"{{"name": "a", "{long}": 1}}"#), ""),
+        (format!(r#"{{"name": "a", "settings": {{"{long}": "x"}}}}"#), "/settings"),
+    ] {
+        let expected = [FieldError::field(pointer, "has a name of more than 256 characters")];
+        assert_eq!(refused(&body), ("invalid_field", expected.to_vec()));
+    }
+}

@@ -25,6 +25,13 @@ async fn answer(method: Method, path: &str, id: Option<&str>) -> (Response<()>, 
         .route("/panic", get(async || -> &'static str { panic!("at the disco") }))
         .route("/plain", get(async || (StatusCode::UNSUPPORTED_MEDIA_TYPE, "axum's own words")))
         .route(
+            "/many",
+            get(async || {
+                let errors = (0..60_000).map(|index| FieldError::field(format!("/a/{index}"), "is odd"));
+                Problem::new(Code::InvalidField, "See errors.").with_errors(errors)
+            }),
+        )
+        .route(
             "/fields",
             get(async || {
                 Problem::new(Code::InvalidField, "See errors.")
@@ -114,4 +121,22 @@ fn the_chain_is_logged_outermost_first() {
         }
     }
     assert_eq!(chain(&Outer(Inner)), "outer: the inner cause");
+}
+
+#[tokio::test]
+async fn at_most_twenty_errors_are_told_and_how_many_more_there_are() {
+    let (_, body) = answer(Method::GET, "/many", None).await;
+    let errors = body["errors"].as_array().expect("a list");
+    assert_eq!((errors.len(), &errors[19]["pointer"]), (20, &json!("/a/19")));
+    assert_eq!(body["errors_omitted"], 59_980);
+    assert_eq!(body["detail"], "See errors. 59980 more are not shown.");
+    let (_, few) = answer(Method::GET, "/fields", None).await;
+    assert_eq!((few["errors"].as_array().map(Vec::len), few.get("errors_omitted")), (Some(2), None));
+}
+
+#[tokio::test]
+async fn a_long_path_is_not_repeated_whole() {
+    let (response, body) = answer(Method::GET, &format!("/{}", "n".repeat(60_000)), None).await;
+    assert_eq!(response.status(), 404);
+    assert_eq!(body["instance"].as_str().map(str::len), Some(1024));
 }

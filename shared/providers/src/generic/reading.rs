@@ -128,9 +128,12 @@ impl<'a> Reading<'a> {
         &self,
         verified: &Verified,
         settings: &Settings,
+        signs: impl Fn(&str) -> bool,
     ) -> Result<Vec<Notification>, Malformed> {
         let one = std::slice::from_ref::<At<'_>>;
-        let mut key: Vec<&[At<'_>]> = self.event_id.iter().map(one).collect();
+        // An id that nobody signs is shown, but does not tell one from another: the body does.
+        let is_signed = |at: &&At<'_>| !matches!(at, At::Header(name) if !signs(name));
+        let mut key: Vec<&[At<'_>]> = self.event_id.iter().filter(is_signed).map(one).collect();
         key.push(&[At::BodySha256]);
         let mut kind: Vec<&[At<'_>]> = self.kind.iter().map(one).collect();
         // Refusing it would lose what may be the one notification that matters.

@@ -221,6 +221,11 @@ impl<'a> Signing<'a> {
         })
     }
 
+    /// Whether the signature covers this header.
+    pub(super) fn signs(&self, header: &str) -> bool {
+        signs(&self.template, Place::Header(header))
+    }
+
     /// A header that is not signed says what a notification means.
     fn leaves_type_open(&self, given: &Given<'_>) -> bool {
         let mut unsigned = headers_read(given)

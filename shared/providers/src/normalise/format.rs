@@ -98,8 +98,13 @@ pub(crate) enum Body<'a> {
 pub(crate) enum At<'a> {
     /// A JSON path, or a form's field.
     Body(&'a str),
-    /// A header, lower case. The scheme must keep it.
+    /// A header, lower case. The scheme must keep it. In a key only where every scheme that keeps it signs it: one genuine
+    /// body would be as many events as somebody makes up values.
     Header(&'a str),
+    /// A header where it is one of these, and nothing otherwise: for what nobody signs and still tells one from another.
+    HeaderAmong(&'a str, &'a [&'a str]),
+    /// What a JSON Web Token in a header signs: all of it but its signature, of which there may be several.
+    Token(&'a str),
     /// Always this text.
     Is(&'a str),
     /// The second text, where there is something at the path that is named first.
@@ -109,13 +114,14 @@ pub(crate) enum At<'a> {
     /// The last step of the address of the link that is named by the second text, in the list of links at the path
     /// (HATEOAS, `{"rel": …, "href": …}`).
     Link(&'a str, &'a str),
-    /// SHA-256 of the raw body, in hex: for providers that number nothing.
+    /// SHA-256 of the raw body: for providers that number nothing, or where the signature does not cover the number.
     BodySha256,
     /// The same of the body as JSON without white space between its tokens, where that is not signed.
     MinifiedSha256,
     /// The same of a field of the form, without line feeds at its end, which may get lost on the way.
     FieldSha256(&'a str),
-    /// The microsecond of arrival: for providers whose notifications all look the same.
+    /// When it arrived, to two seconds: for providers whose notifications all look the same. What says the same at the same
+    /// time is one, of which the provider's API is asked once, after that time ([`crate::VerifiedMeta::repeats_for`]).
     Arrival,
 }
 

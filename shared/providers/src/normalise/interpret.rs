@@ -9,8 +9,8 @@ use crate::verify::minify::minify;
 use crate::{Settings, Verified};
 use data_encoding::{BASE64, HEXLOWER};
 use domain::{
-    Currency, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState, VoidCause,
-    decimal_to_minor,
+    CONTENT_KEY, Currency, DisputeStage, EventType, Fact, Notification, OperationKind, OperationState,
+    VoidCause, decimal_to_minor,
 };
 use jiff::{Timestamp, civil, tz};
 use sha2::{Digest, Sha256};
@@ -178,6 +178,15 @@ impl<'a> Reader<'a> {
             At::Header(name) => {
                 self.verified.header(name).filter(|value| !value.is_empty()).map(Cow::Borrowed)
             }
+            At::HeaderAmong(name, known) => {
+                let value = self.verified.header(name).unwrap_or_default();
+                Some(Cow::Borrowed(if known.contains(&value) { value } else { "" }))
+            }
+            At::Token(name) => self
+                .verified
+                .header(name)
+                .and_then(|token| token.rsplit_once('.'))
+                .map(|(signed, _)| signed.into()),
             At::Is(text) => Some(Cow::Borrowed(text)),
             At::If(path, text) => self.document.has(path)?.then_some(Cow::Borrowed(*text)),
             At::After(before, path) => {
@@ -186,13 +195,13 @@ impl<'a> Reader<'a> {
             At::Link(path, rel) => self.document.link(path, rel)?.map(Cow::Owned),
             At::FieldSha256(field) => form::field(self.verified.body(), field)
                 .map_err(|_| Malformed::at(field, "can't be read"))?
-                .map(|text| Cow::Owned(HEXLOWER.encode(&Sha256::digest(text.trim_end_matches('\n'))))),
-            At::BodySha256 => Some(Cow::Owned(HEXLOWER.encode(&Sha256::digest(self.verified.body())))),
+                .map(|text| content_key(text.trim_end_matches('\n').as_bytes())),
+            At::BodySha256 => Some(content_key(self.verified.body())),
             At::MinifiedSha256 => {
                 let json = minify(self.verified.body());
-                json.map(|json| Cow::Owned(HEXLOWER.encode(&Sha256::digest(json))))
+                json.map(|json| content_key(json.as_ref()))
             }
-            At::Arrival => self.verified.arrival_us().map(|at| Cow::Owned(at.to_string())),
+            At::Arrival => self.verified.window().map(|at| Cow::Owned(at.to_string())),
         })
     }
 
@@ -277,6 +286,10 @@ impl<'a> Reader<'a> {
         }
         .map_err(|_| Malformed::at(path, "is not an amount of its currency"))
     }
+}
+
+fn content_key(signed: &[u8]) -> Cow<'static, str> {
+    Cow::Owned(format!("{CONTENT_KEY}{}", HEXLOWER.encode(&Sha256::digest(signed))))
 }
 
 /// `None` for no amounts at all, or one that is not known.

@@ -91,6 +91,38 @@ fn an_experimental_provider_is_refused_until_the_source_accepts_it() {
 }
 
 #[test]
+fn no_key_reads_a_header_that_a_scheme_keeps_and_does_not_sign() {
+    let signs = |scheme: &Scheme<'_>, header: &str| {
+        let is_it = |part: &Part<'_>| matches!(part, Part::From(Place::Header(name)) if *name == header);
+        scheme.signed.iter().all(|template| template.iter().any(is_it))
+    };
+    let mut read = 0;
+    for provider in Provider::all() {
+        let Normalise::Format(format) = &provider.normalise else { continue };
+        for alternative in format.key {
+            let is_content = alternative.iter().any(|at| matches!(at, At::BodySha256));
+            for at in *alternative {
+                match at {
+                    At::Header(header) => {
+                        read += 1;
+                        let mut keeping = provider.schemes().filter(|scheme| scheme.keeps.contains(header));
+                        assert!(keeping.all(|scheme| signs(scheme, header)), "{}: {header}", provider.id());
+                        assert!(
+                            !matches!(provider.schemes, Schemes::Coded(_)),
+                            "{}: {header}",
+                            provider.id()
+                        );
+                    }
+                    At::HeaderAmong(header, _) => assert!(is_content, "{}: {header}", provider.id()),
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(read > 0, "Polar's and Dodo's ids are signed");
+}
+
+#[test]
 fn a_provider_that_signs_nothing_takes_no_secret_and_proves_nothing() {
     let mollie = provider("mollie");
     assert!(!mollie.is_signed());
@@ -99,13 +131,18 @@ fn a_provider_that_signs_nothing_takes_no_secret_and_proves_nothing() {
         [("Content-Type".to_owned(), "text/plain".to_owned()), ("X-Other".to_owned(), "1".to_owned())];
     let request = Request { method: "POST", url: "https://x", headers: &headers, body: b"id=tr_1" };
     let accepted = settings(&[("experimental", "accepted")]);
-    let at = |us| mollie.verify(&request, &[], &accepted, Timestamp::from_microsecond(us).expect("in range"));
-    let (first, second) = (at(1).expect("unsigned"), at(2).expect("unsigned"));
+    let at =
+        |us: i64| mollie.verify(&request, &[], &accepted, Timestamp::from_microsecond(us).expect("in range"));
+    let first = at(3_000_001).expect("unsigned");
+    let (second, third) = (at(3_999_999).expect("unsigned"), at(4_000_000).expect("unsigned"));
     assert_eq!((first.secret(), first.verified_by()), (None, domain::VerifiedBy::None));
     assert_eq!(first.headers().len(), 1);
-    // The same body twice is two changes; the same arrival twice is one.
+    // The same body later is another change; at about the same time it is the same.
     let key = |verified: &Verified| verified.notifications(&accepted).expect("a form")[0].dedupe_key.clone();
-    assert_eq!((key(&first), key(&second)), ("tr_1:1".to_owned(), "tr_1:2".to_owned()));
+    assert_eq!([key(&first), key(&second)], ["tr_1:2000000", "tr_1:2000000"]);
+    assert_eq!(key(&third), "tr_1:4000000");
+    let left = |verified: &Verified| verified.meta().repeats_for().as_micros();
+    assert_eq!([left(&first), left(&second), left(&third)], [999_999, 1, 2_000_000]);
     let (meta, body) = first.clone().into_parts();
     let crossed = serde_json::to_string(&meta).expect("plain data");
     let crossed = Verified::from_parts(serde_json::from_str(&crossed).expect("what was written"), body);

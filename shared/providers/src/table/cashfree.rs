@@ -20,7 +20,7 @@ pub(super) static CASHFREE: Provider = Provider {
     settings: &[],
     normalise: Normalise::Format(&Format {
         key: &[
-            &[Header("x-idempotency-key")],
+            // The header `x-idempotency-key` is not signed.
             &[Body("type"), Body("data.payment.cf_payment_id")],
             &[Body("type"), Body("data.refund.cf_refund_id"), Body("data.refund.refund_status")],
             &[Body("type"), Body("data.auto_refund.cf_refund_id"), Body("data.auto_refund.refund_status")],

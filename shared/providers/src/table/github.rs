@@ -20,7 +20,8 @@ pub(super) static GITHUB: Provider = Provider {
     settings: &[],
     normalise: Normalise::Format(&Format {
         event_id: &[Header("x-github-delivery")],
-        key: &[&[Header("x-github-delivery")], &[BodySha256]],
+        // The delivery's id is not signed.
+        key: &[&[BodySha256]],
         kind: &[&[Header("x-github-event"), Body("action")], &[Header("x-github-event")]],
         subjects: &[Subject { rules: &[("ping", "", Test)], ..Subject::NOTHING }],
         ..Format::JSON

@@ -1,6 +1,6 @@
 //! Modern Treasury (<https://docs.moderntreasury.com/platform/reference/webhooks>): payment orders, whichever way the
 //! money goes. Their events are those of <https://docs.moderntreasury.com/platform/reference/payment-orders>. The
-//! webhook's id is in a header, which is not signed.
+//! webhook's id is in a header, which is not signed, so that repeats are told by the body.
 
 use super::prelude::*;
 
@@ -17,12 +17,7 @@ pub(super) static MODERN_TREASURY: Provider = Provider {
     settings: &[],
     normalise: Normalise::Format(&Format {
         event_id: &[Header("x-webhook-id"), Header("x-event-id")],
-        key: &[
-            &[Header("x-webhook-id")],
-            &[Header("x-event-id")],
-            &[Body("data.object"), Body("data.id"), Body("event"), Body("data.updated_at")],
-            &[BodySha256],
-        ],
+        key: &[&[BodySha256]],
         kind: &[&[Body("data.object"), Body("event")], &[Body("event")]],
         time: &[(Body("data.updated_at"), Clock::Rfc3339), (Body("data.created_at"), Clock::Rfc3339)],
         subjects: &[Subject {

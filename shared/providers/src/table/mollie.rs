@@ -1,5 +1,6 @@
 //! Mollie's classic webhooks (<https://docs.mollie.com/reference/webhooks>): unsigned, and nothing but an id. Every
-//! change of a payment sends the same body, so that only their arrival tells them apart.
+//! change of a payment sends the same body, so that only their arrival tells them apart: what comes within two seconds is
+//! one notification, about which Mollie is asked after that time.
 
 use super::prelude::*;
 

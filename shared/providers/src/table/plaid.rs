@@ -25,7 +25,7 @@ pub(super) static PLAID: Provider = Provider {
     normalise: Normalise::Format(&Format {
         // The token has the time in it; what Plaid sends a second time after a failure is therefore told twice. By the
         // body alone all but the first change would be lost.
-        key: &[&[Header("plaid-verification")], &[BodySha256]],
+        key: &[&[Token("plaid-verification")], &[BodySha256]],
         kind: &[&[Body("webhook_type"), Body("webhook_code")]],
         time: &[(Body("timestamp"), Clock::Rfc3339)],
         subjects: &[Subject {

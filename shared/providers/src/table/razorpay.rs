@@ -1,5 +1,5 @@
-//! Razorpay (<https://razorpay.com/docs/webhooks/all>). The event's id is in a header that is not signed: a repeat could
-//! be passed off as something new, which the ledger takes for what it is, since facts rest on the body alone.
+//! Razorpay (<https://razorpay.com/docs/webhooks/all>). The event's id is in a header that is not signed. So it is
+//! shown, and repeats are told by the body, which has the event's time and is the same at every try.
 //!
 //! What is never captured is given back as a refund (<https://razorpay.com/docs/webhooks/refunds>), of which nothing
 //! was ever taken: it is a void. A dispute in the phases of suspected fraud and of retrieval is an inquiry
@@ -21,7 +21,7 @@ pub(super) static RAZORPAY: Provider = Provider {
     settings: &[],
     normalise: Normalise::Format(&Format {
         event_id: &[Header("x-razorpay-event-id")],
-        key: &[&[Header("x-razorpay-event-id")], &[BodySha256]],
+        key: &[&[BodySha256]],
         kind: &[&[Body("event")]],
         time: &[(Body("created_at"), Clock::Seconds)],
         subjects: &[

@@ -61,7 +61,8 @@ pub(super) static WISE: Provider = Provider {
     ],
     normalise: Normalise::Format(&Format {
         event_id: &[Header("x-delivery-id")],
-        key: &[&[Header("x-delivery-id")], &[BodySha256]],
+        // The delivery's id is not signed; the body has the time at which it was sent.
+        key: &[&[BodySha256]],
         kind: &[&[Body("event_type")]],
         time: &[(Body("data.occurred_at"), Clock::Rfc3339), (Body("sent_at"), Clock::Rfc3339)],
         unit: AmountUnit::Major,

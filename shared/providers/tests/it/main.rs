@@ -8,6 +8,7 @@ mod forgery;
 mod generic;
 mod no_input_panics;
 mod readme;
+mod repeats;
 mod rules;
 mod samples;
 mod schemes;

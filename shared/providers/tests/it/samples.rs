@@ -79,7 +79,7 @@ impl Report {
         // The sample is what the form holds, decoded.
         if sample.content_type.contains("bt_payload") {
             let payload = BASE64.encode(sample.body.as_bytes());
-            sample.expected.dedupe_key = HEXLOWER.encode(&Sha256::digest(&payload));
+            sample.expected.dedupe_key = content_key(&payload);
             sample.body = format!("bt_signature=key%7Csignature&bt_payload={}", payload.replace('+', "%2B"));
         }
         let verified = support::verified(&provider, &borrowed, sample.body.as_bytes());
@@ -124,6 +124,10 @@ impl Report {
     }
 }
 
+fn content_key(body: &str) -> String {
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(body)))
+}
+
 /// What a sample's words on the dedupe key amount to: a header that they name, fields of the body whose names are
 /// joined with `:` (one whose name is `event` or `type` also in its own right), the hash of the body, or a literal.
 fn expected_key(
@@ -134,7 +138,18 @@ fn expected_key(
 ) -> String {
     let words = &expected.dedupe_key;
     if words == "sha256(body)" {
-        return HEXLOWER.encode(&Sha256::digest(body));
+        return content_key(body);
+    }
+    // Shopify's topic, where it is one of those that we know, under one of two headers.
+    if words == "topic:sha256(body)" {
+        let known = |topic: &str| matches!(topic.split('/').next(), Some("orders" | "refunds" | "disputes"));
+        let topic = |name: &str| header(name).filter(|topic| known(topic)).unwrap_or_default();
+        return format!("{}:{}:{}", topic("x-shopify-topic"), topic("shopify-topic"), content_key(body));
+    }
+    // All of a JSON Web Token but its signature; the body where the sample's is none.
+    if let Some(name) = words.strip_prefix("token:") {
+        let token = header(name).unwrap_or_default();
+        return token.rsplit_once('.').map_or_else(|| content_key(body), |(signed, _)| signed.to_owned());
     }
     // The provider gives nothing to go by.
     if words.starts_with("none") {

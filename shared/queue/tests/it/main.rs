@@ -142,7 +142,7 @@ fn an_event_message_comes_back_byte_for_byte() {
 #[test]
 fn a_question_and_its_answer_carry_the_webhook_as_it_was_verified() {
     let webhook = EventMessage { fetch: true, ..event_message(&[("account", "a")]) };
-    let question = FetchMessage { event: event_id(), attempt: 3, webhook };
+    let question = FetchMessage { event: event_id(), attempt: 3, deferred: 2, webhook };
     let read = FetchMessage::decode(&question.encode()).unwrap();
     assert_eq!((&read.event, read.attempt, read.webhook.fetch), (&event_id(), 3, true));
     assert_eq!((&read.webhook.body, &read.webhook.meta), (&question.webhook.body, &question.webhook.meta));
@@ -195,7 +195,7 @@ fn what_a_dead_message_is_about_is_told_by_its_envelope_alone() {
     assert_eq!(subject(spoilt), of_source);
     let confirmation = Some(Confirmation { event: event_id(), at: at(), reply: Reply::Unknown });
     let answer = EventMessage { confirmation, ..event_message(&[]) };
-    let question = FetchMessage { event: event_id(), attempt: 3, webhook: event_message(&[]) };
+    let question = FetchMessage { event: event_id(), attempt: 3, deferred: 0, webhook: event_message(&[]) };
     let of_event = MessageSubject { event: Some(event_id()), ..of_source };
     assert_eq!(subject(answer.encode()), of_event);
     assert_eq!(subject(question.encode()), of_event);

@@ -1,6 +1,7 @@
 //! What the dialer would connect to. Nothing here opens a socket, so the addresses can be real ones.
 
 use super::*;
+use crate::UrlError;
 use domain::FailureKind;
 use std::sync::Mutex;
 
@@ -67,6 +68,19 @@ async fn a_literal_address_is_checked_without_a_look_up() {
     assert_eq!(checked(&dialer, "https://10.0.0.1/").await, Err("private_use"));
     assert_eq!(checked(&dialer, "https://[::1]:8443/").await, Err("loopback"));
     assert_eq!(checked(&dialer, "https://[::ffff:127.0.0.1]/").await, Err("loopback"));
+}
+
+/// The second door, for what was stored before the list was.
+#[tokio::test]
+async fn no_port_of_another_service_is_connected_to() {
+    let dialer = dialer(&[]);
+    for port in crate::egress::ports::all() {
+        for host in ["1.1.1.1", "hooks.example.com"] {
+            let uri = format!("https://{host}:{port}/").parse().unwrap();
+            let refused = dialer.checked_addresses(&uri).await;
+            assert!(matches!(refused, Err(SendError::Url(UrlError::BadPort))), "{uri}: {refused:?}");
+        }
+    }
 }
 
 #[test]

@@ -103,7 +103,7 @@ const URLS: &[(&str, &str)] = &[
     ("https://@example.com/", "ok"), ("https://example.com/a|b?c=^{}", "ok"), ("https://example.com/%2e%2e/", "ok"), ("https://example.localhost.com/", "ok"), ("https://notlocal.example/", "ok"),
     ("http://example.com/", "url_scheme"), ("ftp://example.com/", "url_scheme"), ("file:///etc/passwd", "url_scheme"), ("gopher://example.com/", "url_scheme"), ("javascript:alert(1)", "url_scheme"), ("data:text/plain,hi", "url_scheme"), ("custom://127.0.0.1/", "url_scheme"),
     ("https://user@example.com/", "url_user_info"), ("https://user:pass@example.com/", "url_user_info"), ("https://:pass@example.com/", "url_user_info"), ("https://example.com@127.0.0.1/", "url_user_info"),
-    ("https://example.com/#part", "url_fragment"), ("https://example.com/#", "url_fragment"), ("https://example.com:0/", "url_port_zero"), ("https://", "url_no_host"), ("https:///", "url_no_host"),
+    ("https://example.com/#part", "url_fragment"), ("https://example.com/#", "url_fragment"), ("https://example.com:0/", "url_bad_port"), ("https://example.com:6379/", "url_bad_port"), ("https://example.com:00025/", "url_bad_port"), ("https://example.com:443/", "ok"), ("https://", "url_no_host"), ("https:///", "url_no_host"),
     ("", "url_malformed"), ("/hook", "url_malformed"), ("example.com/hook", "url_malformed"), ("https://exa mple.com/", "url_malformed"), ("https://example.com:99999/", "url_malformed"), ("https://[::1/", "url_malformed"), ("https://256.256.256.256/", "url_malformed"), ("https://1.2.3.4.5/", "url_malformed"), ("https://[fe80::1%25eth0]/", "url_malformed"),
     ("https://localhost/", "url_local_name"), ("https://LOCALHOST/", "url_local_name"), ("https://localhost./", "url_local_name"), ("https://localhost:9001/", "url_local_name"), ("https://app.localhost/", "url_local_name"), ("https://app.localhost./", "url_local_name"),
     ("https://printer.local/", "url_local_name"), ("https://metadata.google.internal/", "url_local_name"), ("https://ip-10-0-0-1.ec2.internal/", "url_local_name"), ("https://nas.home.arpa/", "url_local_name"), ("https://intranet/", "url_local_name"), ("https://intranet./", "url_local_name"), ("https://local/", "url_local_name"),
@@ -123,6 +123,23 @@ fn every_url_is_judged_in_whatever_notation_it_is_written() {
     for (text, expected) in URLS {
         let code = policy.parse_url(text).err().map_or("ok", |error| error.code());
         assert_eq!(code, *expected, "{text}");
+    }
+}
+
+#[test]
+fn a_port_of_another_service_is_refused_whatever_the_operator_lists() {
+    let local = EgressPolicy::from_allow_list("127.0.0.0/8,10.0.0.0/8", true).unwrap();
+    for port in ports::all() {
+        for url in ["http://127.0.0.1", "https://10.0.0.1", "https://hooks.example.com"] {
+            assert_eq!(
+                local.parse_url(&format!("{url}:{port}/hook")),
+                Err(UrlError::BadPort),
+                "{url}:{port}"
+            );
+        }
+    }
+    for port in [80, 443, 3000, 8000, 8080, 8443, 9000, 65535] {
+        assert!(local.parse_url(&format!("https://10.0.0.1:{port}/")).is_ok(), "{port}");
     }
 }
 

@@ -153,7 +153,7 @@ async fn what_is_too_large_is_refused_before_or_after_it_is_judged() -> Result<(
     let declared = Sent::post(&[("content-length", "6291457")], "{}");
     app.refuses("declared so", (&source, "stripe"), &declared, unread).await?;
     let kept = Refusal { by_provider: true, kept: true, ..unread };
-    let larger = Sent::post(&[], noise(queue::MAX_BODY_BYTES + 1));
+    let larger = Sent::post(&[], vec![b'x'; queue::MAX_BODY_BYTES + 1]);
     app.refuses("a byte more than 4,560 KiB", (&source, "stripe"), &larger, kept).await?;
     let sent = stripe_filled(&app, &stripe, "x", &noise(1_050_000));
     app.refuses("genuine noise", (&source, "stripe"), &sent, kept).await
@@ -178,8 +178,8 @@ async fn what_lambda_can_carry_is_taken_recorded_and_relayed_byte_for_byte() -> 
     let hard = stripe_filled(&app, &stripe, "hard", &noise(700_000));
     let room = queue::MAX_BODY_BYTES - stripe_filled(&app, &stripe, "largest", "").body.len();
     let line = r#"{\"sku\": 1, \"name\": \"a thing\"}, "#;
-    let largest =
-        stripe_filled(&app, &stripe, "largest", &format!("{:_<room$}", line.repeat(room / line.len())));
+    let filling = line.repeat(room / line.len()) + &"_".repeat(room % line.len());
+    let largest = stripe_filled(&app, &stripe, "largest", &filling);
     assert_eq!(largest.body.len(), queue::MAX_BODY_BYTES);
     for (number, sent) in [&hard, &largest].into_iter().enumerate() {
         let answer = app.send(&source, sent).await?;

@@ -74,6 +74,10 @@ async fn run(stops: Stops, crash: Option<Crash>) -> Result<(Told, Vec<Value>, Ve
 
     let mut crashed = false;
     for step in [Stops::Recording, Stops::Asking, Stops::Confirming] {
+        if step == Stops::Asking {
+            // Until then Mollie might call again.
+            app.clock.advance(SignedDuration::from_secs(2));
+        }
         if let Some(crash) = crash.filter(|_| step == stops) {
             crashed = crash_in(&app, step, crash).await?;
         }

@@ -270,14 +270,14 @@ async fn what_no_delivery_could_be_sent_to_is_refused_at_creation() -> Result<()
 #[tokio::test]
 async fn an_endpoint_may_change_its_kind_if_it_has_what_the_other_needs() -> Result<()> {
     let app = App::start().await?;
-    let http = json!({ "url": "http://127.0.0.1:9/", "headers": { "authorization": "Bearer x" } });
+    let http = json!({ "url": "http://127.0.0.1:2/", "headers": { "authorization": "Bearer x" } });
     let (id, _) = endpoint(&app, http.clone()).await?;
     let path = format!("/v1/endpoints/{id}");
     let bus = json!({ "type": "eventbridge", "arn": local::eventbridge::arn("default") });
     let replaced = app.api(Method::PUT, &path, Some(bus.clone())).await?;
     assert_eq!(replaced.status, StatusCode::OK, "{}", replaced.text());
     assert_eq!((&replaced.json()["headers"], &replaced.json()["signing"]), (&json!([]), &json!([])));
-    let back = app.api(Method::PUT, &path, Some(json!({ "url": "http://127.0.0.1:9/" }))).await?;
+    let back = app.api(Method::PUT, &path, Some(json!({ "url": "http://127.0.0.1:2/" }))).await?;
     assert_eq!(back.status, StatusCode::OK, "its secret was kept: {}", back.text());
     assert_eq!(back.json()["headers"], json!([]), "its headers were not");
 

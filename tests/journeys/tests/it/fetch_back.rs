@@ -24,6 +24,14 @@ async fn record(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// Mollie calls, and the time in which it might call again has passed.
+async fn called(app: &App, source: &str, payment: &str) -> Result<()> {
+    mollie_calls(app, source, payment).await?;
+    record(app).await?;
+    app.clock.advance(SignedDuration::from_secs(2));
+    Ok(())
+}
+
 async fn asked(apis: &MockServer) -> usize {
     apis.received_requests().await.map_or(0, |requests| requests.len())
 }
@@ -96,7 +104,7 @@ async fn later_notifications_tell_what_has_changed_and_repeats_tell_nothing() ->
     ] {
         mollie_answers(&apis, name).await;
         app.clock.advance(SignedDuration::from_secs(60));
-        mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+        called(&app, &source, MOLLIE_PAYMENT).await?;
         app.stack.settle().await?;
         let newest = app.get("/v1/events?limit=1").await?["data"][0].clone();
         assert_eq!((&newest["type"], &newest["effect"]), (&json!(event_type), &json!(effect)), "{name}");
@@ -116,7 +124,7 @@ async fn a_forged_notification_about_an_unknown_payment_moves_and_tells_nothing(
     let (_, receiver) = app.endpoint().await?;
     let source = mollie(&app).await?;
     answer(&apis, "/v2/payments/tr_forged", ResponseTemplate::new(404)).await;
-    mollie_calls(&app, &source, "tr_forged").await?;
+    called(&app, &source, "tr_forged").await?;
     for wait_seconds in [0, 6, 31, 1000] {
         app.clock.advance(SignedDuration::from_secs(wait_seconds));
         app.stack.settle().await?;
@@ -131,7 +139,7 @@ async fn a_forged_notification_about_an_unknown_payment_moves_and_tells_nothing(
     assert!(payments(&app).await?.is_empty() && receiver.receipts().is_empty());
     assert_eq!(app.stack.fetches_dead_letter_count()?, 0);
     // Nor is anything asked for that is not an id.
-    mollie_calls(&app, &source, "..%2F..%2Fv2%2Fbalances").await?;
+    called(&app, &source, "..%2F..%2Fv2%2Fbalances").await?;
     app.stack.settle().await?;
     assert_eq!(asked(&apis).await, 3);
     Ok(())
@@ -142,7 +150,7 @@ async fn a_refused_credential_makes_a_dead_letter_that_a_new_credential_redeems(
     let (app, apis) = start().await?;
     let source = mollie(&app).await?;
     answer(&apis, MOLLIE_PATH, ResponseTemplate::new(401)).await;
-    mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+    called(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.settle().await?;
     assert_eq!(app.stack.fetches_dead_letter_count()?, 1);
     let letters = app.stack.fetches_dead_letters.receive_letters().await?;
@@ -180,7 +188,7 @@ async fn a_busy_api_is_asked_again_when_it_says_so_and_a_broken_one_by_the_sched
     let source = mollie(&app).await?;
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "40");
     answer(&apis, MOLLIE_PATH, busy).await;
-    mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+    called(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.settle().await?;
     assert_eq!(asked(&apis).await, 1);
     app.clock.advance(SignedDuration::from_secs(39));
@@ -206,7 +214,7 @@ async fn an_api_that_stays_away_is_given_up_visibly_after_twelve_calls() -> Resu
     let (app, apis) = start().await?;
     let source = mollie(&app).await?;
     answer(&apis, MOLLIE_PATH, ResponseTemplate::new(500)).await;
-    mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+    called(&app, &source, MOLLIE_PAYMENT).await?;
     for _ in 0..15 {
         app.stack.settle().await?;
         app.clock.advance(SignedDuration::from_secs(901));
@@ -231,7 +239,7 @@ async fn an_answer_that_is_about_something_else_or_can_not_be_final_moves_nothin
         let (app, apis) = start().await?;
         let source = mollie(&app).await?;
         answer(&apis, MOLLIE_PATH, template).await;
-        mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+        called(&app, &source, MOLLIE_PAYMENT).await?;
         app.stack.settle().await?;
         let letters = app.stack.fetches_dead_letters.receive_letters().await?;
         assert_eq!(letters[0].error.as_deref(), Some(expected));
@@ -241,7 +249,7 @@ async fn an_answer_that_is_about_something_else_or_can_not_be_final_moves_nothin
     let mut other = documented("mollie", "paid");
     other["id"] = json!("tr_other");
     answer(&apis, MOLLIE_PATH, ResponseTemplate::new(200).set_body_json(other)).await;
-    mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
+    called(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.settle().await?;
     assert_eq!(only_event(&app).await?["effect"], "unverified");
     assert!(payments(&app).await?.is_empty());
@@ -254,8 +262,7 @@ async fn a_slow_api_does_not_hold_the_function_up_and_is_asked_again() -> Result
     let source = mollie(&app).await?;
     let slow = ResponseTemplate::new(200).set_body_json(documented("mollie", "paid"));
     answer(&apis, MOLLIE_PATH, slow.set_delay(Duration::from_secs(30))).await;
-    mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
-    record(&app).await?;
+    called(&app, &source, MOLLIE_PAYMENT).await?;
     let limits = Limits { total_timeout: Duration::from_millis(200), ..Limits::default() };
     let detours = Detours::new([("api.mollie.com".to_owned(), apis.uri().parse()?)]);
     let known = &app.stack.fetcher;
@@ -268,7 +275,8 @@ async fn a_slow_api_does_not_hold_the_function_up_and_is_asked_again() -> Result
         dead_letters: known.dead_letters.clone(),
         clock: known.clock.clone(),
         accounts: platform::Cache::new(known.clock.clone(), SignedDuration::ZERO),
-        pace: fetcher::Pace::new(Duration::ZERO),
+        pace: fetcher::Pace::new(Duration::ZERO, 10),
+        answers: fetcher::answers(&known.clock),
     };
     let taken = app.stack.fetches.poll(0, async |batch| fetcher::handle(&impatient, batch).await).await?;
     assert_eq!(taken, 1);

@@ -317,7 +317,7 @@ async fn a_mailbox_keeps_what_it_has_while_its_endpoint_is_disabled() -> Result<
     assert_eq!(set("active").await?.status, StatusCode::OK);
     assert_eq!(client.poll("").await?.ids(), polled.ids(), "what came in between is canceled");
 
-    let other = json!({ "type": "http", "url": "http://127.0.0.1:9/" });
+    let other = json!({ "type": "http", "url": "http://127.0.0.1:2/" });
     let refused = client.app.api(Method::PUT, &path, Some(other)).await?;
     assert_eq!(refused.status, StatusCode::CONFLICT, "what waits could not be fetched any more");
     assert_eq!(client.app.api(Method::DELETE, &path, None).await?.status, StatusCode::NO_CONTENT);

@@ -63,20 +63,24 @@ async fn what_nothing_proves_contradicts_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_answer_that_can_not_be_kept_with_its_webhook_changes_nothing() -> Result<()> {
+async fn an_answer_that_does_not_fit_into_a_message_with_its_webhook_ends_visibly_and_changes_nothing()
+-> Result<()> {
     let (app, apis) = start().await?;
     let (_, receiver) = app.endpoint().await?;
     let source = mollie(&app).await?;
     let mut paid = documented("mollie", "paid");
-    paid["description"] = json!(noise(1, 100_000));
+    paid["description"] = json!(noise(1, 200_000));
     answer(&apis, &format!("/v2/payments/{MOLLIE_PAYMENT}"), ResponseTemplate::new(200).set_body_json(paid))
         .await;
-    let sent = form(&app, &source, format!("id={MOLLIE_PAYMENT}&more={}", noise(2, 480_000))).await?;
+    let sent = form(&app, &source, format!("id={MOLLIE_PAYMENT}&more={}", noise(2, 900_000))).await?;
     assert_eq!(sent.status, StatusCode::OK, "{}", sent.text());
     app.stack.settle().await?;
-    assert_eq!(app.stack.dead_letter_counts()?, (1, 0));
+    app.clock.advance(jiff::SignedDuration::from_secs(2));
+    app.stack.settle().await?;
+    assert_eq!(app.stack.dead_letter_counts()?, (0, 0));
+    assert_eq!(app.stack.fetches_dead_letter_count()?, 1);
     assert!(payments(&app).await?.is_empty() && receiver.receipts().is_empty());
-    assert_eq!(only_event(&app).await?["reason"], "awaiting_confirmation");
+    assert_eq!(only_event(&app).await?["reason"], "confirmation_failed");
     Ok(())
 }
 
@@ -93,6 +97,8 @@ async fn two_answers_about_one_event_are_never_mixed() -> Result<()> {
     let source = mollie(&app).await?;
     crate::apis::mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.consume().await?;
+    // Until then Mollie might call again.
+    app.clock.advance(jiff::SignedDuration::from_secs(2));
     // The fetcher stops after it has sent the first answer, and asks again, when the payment has gone on.
     mollie_answers(&apis, "paid").await;
     let fetcher = &app.stack.fetcher;
@@ -133,6 +139,8 @@ async fn a_no_and_a_yes_in_one_batch_are_a_yes() -> Result<()> {
     let source = mollie(&app).await?;
     crate::apis::mollie_calls(&app, &source, MOLLIE_PAYMENT).await?;
     app.stack.consume().await?;
+    // Until then Mollie might call again.
+    app.clock.advance(jiff::SignedDuration::from_secs(2));
     // The fetcher stops after it has sent the first answer, and asks again.
     answer(&apis, &format!("/v2/payments/{MOLLIE_PAYMENT}"), ResponseTemplate::new(410)).await;
     let fetcher = &app.stack.fetcher;

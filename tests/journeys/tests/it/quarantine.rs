@@ -90,16 +90,22 @@ async fn that_it_can_not_be_kept_does_not_change_the_answer() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_an_item_is_counted_and_not_kept() -> Result<()> {
+async fn what_does_not_fit_into_an_item_and_its_parts_is_counted_and_not_kept() -> Result<()> {
     let app = App::start().await?;
     let source = stripe_source(&app).await?;
-    let not_kept = Refusal { kept: false, ..Refusal::rejected(MISMATCH) };
-    let noise = crate::bad_input::noise(522_000);
-    app.refuses("noise", (&source, "stripe"), &forged(&app, &noise), not_kept).await?;
+    let code = "payload_too_large";
+    let not_kept = Refusal { status: 413, code, reason: "too_large", by_provider: true, kept: false };
+    // As much as is read, in bytes that do not compress.
+    let mut state = 1u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    let noise: Vec<u8> = std::iter::repeat_with(next).take(6 * 1024 * 1024).collect();
+    app.refuses("noise", (&source, "stripe"), &Sent::post(&[], noise), not_kept).await?;
     assert_eq!(outcome(&app, "too_large"), 1);
-    let large = "x".repeat(500_000); // which compresses to almost nothing
-    let kept = Refusal::rejected(MISMATCH);
-    app.refuses("large", (&source, "stripe"), &forged(&app, &large), kept).await?;
+    let large = crate::bad_input::noise(522_000);
+    app.refuses("large", (&source, "stripe"), &forged(&app, &large), Refusal::rejected(MISMATCH)).await?;
     Ok(())
 }
 

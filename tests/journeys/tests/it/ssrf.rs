@@ -184,7 +184,7 @@ async fn no_attempt_is_made_for_a_url_that_the_api_would_not_have_taken() -> Res
         assert!(EgressPolicy::strict().parse_url(text).is_err(), "not one to try: {text}");
         // What no parser takes can't be called by anything.
         let Ok(mut url) = Url::parse(text) else { continue };
-        if *reason != "url_port_zero" && matches!(url.scheme(), "http" | "https") {
+        if *reason != "url_bad_port" && matches!(url.scheme(), "http" | "https") {
             url.set_port(Some(port)).map_err(|()| anyhow::anyhow!("{text} takes no port"))?;
         }
         let error = if *reason == "url_address_blocked" { "blocked_address" } else { "invalid_url" };

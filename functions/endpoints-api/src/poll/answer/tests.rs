@@ -44,6 +44,18 @@ fn the_largest_body_of_a_webhook_can_be_answered_whatever_it_is() {
 }
 
 #[test]
+fn a_delivery_of_the_largest_size_is_an_answer_that_lambda_takes() {
+    for byte in [b'x', b'"', b'\\', 1, 0xff] {
+        let body = vec![byte; queue::MAX_BODY_BYTES];
+        let mut answer = Answer::default();
+        assert!(answer.takes(polled(1, body).into(), 1));
+        let text = serde_json::to_string(&answer.view(str::to_owned)).expect("serialises");
+        let escaped = serde_json::to_string(&text).expect("serialises");
+        assert!(escaped.len() < 6 * 1024 * 1024 - 32 * 1024, "of byte {byte}: {}", escaped.len());
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_are_base64_and_say_so() {
     let message = |body: &[u8]| Message::from(Signed { headers: Vec::new(), body: body.to_vec().into() });
     let text = message("näive".as_bytes());

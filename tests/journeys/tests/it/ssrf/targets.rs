@@ -106,7 +106,8 @@ pub(super) const URLS: &[(&str, &str)] = &[
     ("dict://127.0.0.1:11211/", "url_scheme"), ("ldap://127.0.0.1/", "url_scheme"), ("jar:https://127.0.0.1!/", "url_scheme"),
     ("ws://127.0.0.1/", "url_scheme"), ("unix:/var/run/docker.sock", "url_scheme"), ("javascript:alert(1)", "url_scheme"),
     ("data:text/plain,x", "url_scheme"), ("https+unix://127.0.0.1/", "url_scheme"),
-    ("https://hooks.example.com/#@127.0.0.1/", "url_fragment"), ("https://hooks.example.com:0/", "url_port_zero"),
+    ("https://hooks.example.com/#@127.0.0.1/", "url_fragment"), ("https://hooks.example.com:0/", "url_bad_port"),
+    ("https://hooks.example.com:25/", "url_bad_port"), ("https://hooks.example.com:6379/", "url_bad_port"),
     // What is no URL at all: zone ids, half an address, too many parts.
     ("https://[fe80::1%25eth0]/", "url_malformed"), ("https://[fe80::1%eth0]/", "url_malformed"), ("https://[::1/", "url_malformed"),
     ("https://::1/", "url_no_host"), ("https://[127.0.0.1]/", "url_malformed"), ("https://[::ffff:127.1]/", "url_malformed"),
