@@ -1,4 +1,4 @@
-"""The real template, with the real release bootstraps, deployed by SAM into the local engine."""
+"""The real template, with the real bootstraps, deployed by SAM into the local engine."""
 
 import hashlib
 import json
