@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,14 @@ def test_the_functions_link_one_hyper_one_rustls_one_tokio_and_one_tls_stack() -
 def test_the_local_engines_stay_out_of_the_functions() -> None:
     linked = {name for name, _ in tree(*sorted(ours("functions")))}
     assert not linked & {"dynoxide-rs", "rusqlite", "anyhow", "clap"}
+
+
+def test_every_unit_test_stands_where_cargo_runs_it() -> None:
+    """`test = false` in a manifest saves the build of a test program without tests; a test there would never run."""
+    for name, package in sorted(workspace().items()):
+        roots = {Path(target["src_path"]): target["test"] for target in package["targets"] if {"lib", "bin"} & set(target["kind"])}
+        for root in sorted(path for path, is_tested in roots.items() if not is_tested):
+            beside_lib = root.name == "main.rs" and root.with_name("lib.rs") in roots
+            files = [root] if beside_lib else root.parent.rglob("*.rs")
+            hidden = [str(file.relative_to(ROOT)) for file in files if re.search(r"#\[(\w+::)?test\b|cfg\(test\)", file.read_text())]
+            assert not hidden, f"{name} has `test = false`: {hidden}"
