@@ -207,6 +207,7 @@ impl Stack {
             standings: Cache::new(clock.clone(), config_max_age.min(dispatcher::STANDING_MAX_AGE)),
             slow_after: dispatcher::SLOW_AFTER,
         };
+        let metrics = Metrics::in_memory(clock.clone());
         let fetcher = fetcher::Deps {
             store: store.clone(),
             vault: vault.clone(),
@@ -215,6 +216,7 @@ impl Stack {
             events: queue(EVENTS_QUEUE),
             fetches: queue(FETCHES_QUEUE),
             dead_letters: queue(FETCHES_DLQ),
+            metrics: metrics.clone(),
             clock: clock.clone(),
             accounts: Cache::new(clock.clone(), config_max_age),
             pace: fetcher::Pace::new(fetcher::SPACING, fetcher::CALLS_PER_MINUTE),
@@ -232,7 +234,6 @@ impl Stack {
             redriver: Redriver::new(store.clone(), vault.clone(), queues.clone(), clock.clone()),
             clock: clock.clone(),
         };
-        let metrics = Metrics::in_memory(clock.clone());
         let dead_letters = dead_letters::Deps {
             store: store.clone(),
             vault: vault.clone(),
