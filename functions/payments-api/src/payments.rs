@@ -3,7 +3,10 @@
 use crate::Deps;
 use axum::extract::State;
 use axum::response::Response;
-use domain::{DisputeStatus, Payment, PaymentId, PaymentStatus, PaymentView, RefundStatus, Source, SourceId};
+use domain::{
+    DisputeStatus, Payment, PaymentId, PaymentStatus, PaymentView, RefundStatus, Source, SourceId,
+    bounded_reference,
+};
 use http::{IfNoneMatch, List, Params, Path, Positioned, Problem, walk};
 use store::{Page, PageRequest};
 
@@ -22,7 +25,7 @@ pub(crate) async fn get(
 /// listing by time.
 pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<PaymentView>, Problem> {
     let provider_payment_id = params.text("provider_payment_id");
-    let merchant_reference = params.text("merchant_reference");
+    let merchant_reference = params.text("merchant_reference").map(bounded_reference);
     let filter = Filter::take(&mut params, merchant_reference.clone());
     let paging = params.page(&deps.cursors);
     params.finish()?;

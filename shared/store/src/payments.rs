@@ -110,7 +110,7 @@ impl Store {
         let ids: Vec<PaymentId> =
             entries.items.iter().filter_map(|entry| get_text(entry, keys::SK)?.parse().ok()).collect();
         let mut found = self.payments(&ids, false).await?;
-        // A reference longer than its key may share the entry with another.
+        // The index may be a moment behind a payment whose reference has changed.
         let items = ids
             .iter()
             .filter_map(|id| found.remove(id))

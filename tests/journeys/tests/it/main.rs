@@ -27,6 +27,7 @@ mod isolation;
 mod isolation_of_steps;
 mod lanes;
 mod limits;
+mod long_texts;
 mod loops;
 mod poll;
 mod proof;
