@@ -29,6 +29,7 @@ mod lanes;
 mod limits;
 mod long_texts;
 mod loops;
+mod many_at_once;
 mod poll;
 mod proof;
 mod providers;
