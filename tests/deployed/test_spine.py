@@ -123,6 +123,8 @@ def test_a_stripe_webhook_becomes_a_captured_payment_and_a_signed_delivery(
 
     timeline = stack.api("GET", f"/v1/payments/{payment['id']}/timeline")["data"]
     assert len(timeline) == 1
+    operations = stack.api("GET", f"/v1/payments/{payment['id']}/operations")["data"]
+    assert operations == payload["data"]["payment"]["operations"][::-1]
     event_id = payload["data"]["event"]["id"]
     event = stack.api("GET", f"/v1/events/{event_id}")
     assert (event["verified_by"], event["effect"], event["provider_type"]) == ("signature", "applied", sent["type"])

@@ -33,8 +33,11 @@ impl Known {
     ) -> Result<Self, StoreError> {
         let wanted: BTreeSet<&PaymentId> =
             events.clone().filter_map(|event| event.payment.as_ref()).collect();
-        let payments = store.payments(wanted, consistent).await?;
-        let waiting = payments.values().flat_map(|stored| &stored.payment.outbox).map(|entry| &entry.event);
+        let read = store.payments(wanted, consistent).await?;
+        let payments =
+            read.into_iter().map(|(id, payment)| Ok((id, payment?))).collect::<Result<_, StoreError>>()?;
+        let waiting =
+            HashMap::values(&payments).flat_map(|stored| &stored.payment.outbox).map(|entry| &entry.event);
         let wanted: BTreeSet<&EventId> = events.map(|event| &event.id).chain(waiting).collect();
         let committed = store.committed_events(wanted, consistent).await?;
         Ok(Self { payments, committed, consistent })

@@ -150,7 +150,7 @@ async fn attempt(
     breaker::note(deps, &message.endpoint, &made.verdict).await;
     match recorded {
         // The retry that was waiting is still waiting.
-        Recorded::Settled(_) if manual && made.verdict != Verdict::Stop => Ok(()),
+        Recorded::Settled(_) if manual && !matches!(made.verdict, Verdict::Stop { .. }) => Ok(()),
         Recorded::Settled(delivery) => follow_up(deps, &delivery, message, lane).await,
         // The attempt that settled the delivery queues the next one.
         Recorded::Beside => Ok(()),
@@ -301,8 +301,8 @@ fn settle(deps: &Deps, mut delivery: Delivery, made: &Made) -> Delivery {
         Verdict::Succeeded => (DeliveryStatus::Succeeded, None),
         _ if delivery.status == DeliveryStatus::Succeeded => (DeliveryStatus::Succeeded, None),
         Verdict::Disable => (DeliveryStatus::Canceled, None),
-        // Also when it was asked for by hand: it is the endpoint that says so.
-        Verdict::Stop => (DeliveryStatus::Exhausted, None),
+        // Also when it was asked for by hand: nothing that comes later can end otherwise.
+        Verdict::Stop { .. } => (DeliveryStatus::Exhausted, None),
         Verdict::Retry { .. } if made.manual => (delivery.status, delivery.next_attempt_at),
         Verdict::Retry { retry_after_seconds, .. } => {
             let asked = retry_after_seconds.map(|seconds| Duration::from_secs(seconds.into()));

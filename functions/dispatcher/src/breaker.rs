@@ -72,8 +72,8 @@ pub(crate) async fn note(deps: &Deps, id: &EndpointId, verdict: &Verdict) {
     let noted = match verdict {
         Verdict::Succeeded => note_success(deps, id).await,
         Verdict::Retry { .. } => note_failure(deps, id).await,
-        // Who asks for no more of this delivery is at work; who is gone is disabled.
-        Verdict::Stop | Verdict::Disable => Ok(()),
+        // `Stop` tells of the delivery, not of the endpoint. `Disable` is handled elsewhere. Neither changes the breaker.
+        Verdict::Stop { .. } | Verdict::Disable => Ok(()),
     };
     if let Err(error) = noted {
         tracing::warn!(endpoint = %id, error = &error as &dyn Error, "how the endpoint fares could not be noted");

@@ -11,12 +11,12 @@ use domain::{
     Attempt, Delivery, DeliveryId, DeliveryStatus, DeliveryView, Endpoint, EndpointId, EndpointStatus, Event,
     EventId, PaymentId,
 };
-use http::{Code, List, Order, Params, Path, Positioned, Problem, page_of, walk};
+use http::{Code, List, Paged, Params, Path, Problem, walk};
 use queue::DeliveryMessage;
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
-use store::{Page, PageRequest};
+use store::{Listed, Order, Page, PageRequest, Positioned, Read, StoreError};
 
 #[derive(Debug)]
 struct Filter {
@@ -31,11 +31,18 @@ impl Filter {
     }
 }
 
-/// Newest first, by the time at which their events were received.
-pub(crate) async fn list(
-    State(deps): State<Deps>,
-    mut params: Params,
-) -> Result<List<DeliveryView>, Problem> {
+/// Whose deliveries are listed.
+#[derive(Debug)]
+enum Of {
+    Everything,
+    Payment(PaymentId),
+    Event(EventId),
+}
+
+type Deliveries = Page<Positioned<Read<Delivery>>>;
+
+/// Newest first, by the time at which their events were received; of one payment, at which they happened.
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let filter = Filter { endpoint: params.parsed("endpoint"), status: params.parsed("status") };
     let event: Option<EventId> = params.parsed("event");
     let payment: Option<PaymentId> = params.parsed("payment");
@@ -44,19 +51,13 @@ pub(crate) async fn list(
     }
     let paging = params.page(&deps.cursors);
     params.finish()?;
-    let page = match (event, payment) {
-        (Some(event), _) => {
-            let events = deps.store.event(&event).await?.into_iter().map(|record| record.event).collect();
-            deps.of_events(events, &paging.request, &filter).await?
-        }
-        (None, Some(payment)) => {
-            let events = deps.store.all_payment_events(&payment).await?;
-            deps.of_events(events, &paging.request, &filter).await?
-        }
-        (None, None) => deps.by_time(&paging.request, &filter).await?,
+    let of = match (event, payment) {
+        (Some(event), _) => Of::Event(event),
+        (None, Some(payment)) => Of::Payment(payment),
+        (None, None) => Of::Everything,
     };
-    let items = page.items.iter().map(DeliveryView::from).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    let page = deps.deliveries(&of, &paging.request, &filter).await?;
+    Ok(paging.list(page.map(|delivery| DeliveryView::from(&delivery))))
 }
 
 pub(crate) async fn get(
@@ -115,68 +116,79 @@ impl Deps {
         Ok(Delivery::pending(&event, &endpoint))
     }
 
-    async fn of_events(
+    /// Goes through a listing of events, newest first, because deliveries stand in no listing of their own: that would cost
+    /// every delivery a write.
+    async fn deliveries(
         &self,
-        events: Vec<Event>,
+        of: &Of,
         request: &PageRequest,
         filter: &Filter,
-    ) -> Result<Page<Delivery>, Problem> {
-        let received: HashMap<EventId, i64> = events
-            .iter()
-            .map(|event| (event.id.clone(), event.received_at.as_microsecond().max(0)))
-            .collect();
-        let mut deliveries = self.deliveries_of(&events).await?;
-        deliveries.retain(|delivery| filter.matches(delivery));
-        let received = |delivery: &Delivery| received.get(&delivery.event).copied().unwrap_or_default();
-        Ok(page_of(deliveries, request, Order::Descending, |delivery| {
-            format!("{:020}{}", received(delivery), delivery.id)
-        }))
-    }
-
-    /// Goes through the listing of events, because deliveries stand in no listing of their own: that would cost
-    /// every delivery a write.
-    async fn by_time(&self, request: &PageRequest, filter: &Filter) -> Result<Page<Delivery>, Problem> {
+    ) -> Result<Deliveries, Problem> {
         let load = |request: PageRequest| async move {
             let from = request.after.as_deref().map(Position::parse);
             let request =
                 PageRequest { after: from.as_ref().map(Position::events_after), limit: request.limit };
-            let page = self.store.list_events(&request).await?;
-            let found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-            let positions: HashMap<&EventId, &str> =
-                page.items.iter().map(|listed| (&listed.id, listed.position.as_str())).collect();
-            let events: Vec<Event> =
-                page.items.iter().filter_map(|listed| found.get(&listed.id).cloned()).collect();
-            let deliveries = self.deliveries_of(&events).await?;
-            let items = deliveries.into_iter().filter_map(|delivery| {
-                let position =
-                    Position { event: positions.get(&delivery.event)?, delivery: Some(delivery.id.as_str()) };
-                let is_next = from.as_ref().is_none_or(|from| position.is_after(from));
-                let position = position.to_string();
-                is_next.then_some(Positioned { item: delivery, position })
+            let page = self.events(of, &request).await?;
+            let events = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+            let mut items = self.deliveries_of(&page.items, events).await?;
+            items.retain(|entry| {
+                from.as_ref().is_none_or(|from| Position::parse(&entry.position).is_after(from))
             });
-            Ok(Page { items: items.collect(), next: page.next })
+            Ok(Page { items, next: page.next })
         };
         walk(request, true, load, |delivery| filter.matches(delivery)).await
     }
 
-    /// The deliveries of some events, event by event in the given order, each event's by id.
-    async fn deliveries_of(&self, events: &[Event]) -> Result<Vec<Delivery>, Problem> {
-        let mut deliveries: Vec<Delivery> = Vec::new();
-        for event in events {
-            let mut own: Vec<Delivery> =
-                event.endpoints.iter().map(|endpoint| Delivery::pending(event, endpoint)).collect();
-            own.sort_unstable_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
-            deliveries.append(&mut own);
-        }
-        let stored = self.store.deliveries_by_id(deliveries.iter().map(|delivery| &delivery.id)).await?;
-        let mut stored: HashMap<DeliveryId, Delivery> =
-            stored.into_iter().map(|stored| (stored.delivery.id.clone(), stored.delivery)).collect();
-        for delivery in &mut deliveries {
-            if let Some(attempted) = stored.remove(&delivery.id) {
-                *delivery = attempted;
+    async fn events(&self, of: &Of, request: &PageRequest) -> Result<Page<Listed<EventId>>, StoreError> {
+        let only = |items| Page { items, next: None };
+        match of {
+            Of::Everything => self.store.list_events(request).await,
+            Of::Payment(payment) => {
+                let page = self.store.payment_events(payment, request, Order::Descending).await?;
+                Ok(page.unwrap_or_else(|| only(Vec::new())))
+            }
+            Of::Event(event) => {
+                Ok(only(vec![Listed { id: event.clone(), position: event.as_str().to_owned() }]))
             }
         }
-        Ok(deliveries)
+    }
+
+    /// The deliveries of some events, event by event in the given order, each event's by id. An event that can't be read
+    /// stands in their place: its deliveries are not known.
+    async fn deliveries_of(
+        &self,
+        listed: &[Listed<EventId>],
+        mut events: HashMap<EventId, Read<Event>>,
+    ) -> Result<Vec<Positioned<Read<Delivery>>>, Problem> {
+        let mut entries = Vec::new();
+        for Listed { id, position: event } in listed {
+            let position = |delivery: &str| Position { event, delivery: Some(delivery) }.to_string();
+            match events.remove(id) {
+                None => {}
+                Some(Err(unreadable)) => {
+                    entries.push(Positioned { item: Err(unreadable), position: position("") });
+                }
+                Some(Ok(event)) => {
+                    let endpoints = event.endpoints.iter();
+                    let mut own: Vec<Delivery> =
+                        endpoints.map(|endpoint| Delivery::pending(&event, endpoint)).collect();
+                    own.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+                    entries.extend(own.into_iter().map(|delivery| {
+                        let position = position(delivery.id.as_str());
+                        Positioned { item: Ok(delivery), position }
+                    }));
+                }
+            }
+        }
+        let ids = entries.iter().filter_map(|entry| Some(&entry.item.as_ref().ok()?.id));
+        let mut stored = self.store.deliveries_by_id(ids).await?;
+        for entry in &mut entries {
+            let attempted = entry.item.as_ref().ok().and_then(|delivery| stored.remove(&delivery.id));
+            if let Some(attempted) = attempted {
+                entry.item = attempted.map(|stored| stored.delivery);
+            }
+        }
+        Ok(entries)
     }
 }
 

@@ -10,13 +10,13 @@ use domain::{
     EndpointLimits, EndpointStatus, EventTypePattern, HeaderHint, Health, RetrySchedule, Signing, SourceId,
     Standing, serde_time, serde_time_option,
 };
-use http::{Code, IfMatch, IfNoneMatch, Json, List, Params, Path, Problem};
+use http::{Code, IfMatch, IfNoneMatch, Json, Paged, Params, Path, Problem};
 use jiff::Timestamp;
 use platform::SecretText;
 use relay::{SigningKey, SigningSecret};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::{Page, StoreError, Versioned};
+use store::{StoreError, Versioned};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct EndpointView {
@@ -118,20 +118,16 @@ impl EndpointView {
     }
 }
 
-pub(crate) async fn list(
-    State(deps): State<Deps>,
-    mut params: Params,
-) -> Result<List<EndpointView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = deps.store.configs::<Endpoint>(&paging.request).await?;
-    let standings = deps.store.standings(page.items.iter().map(|stored| &stored.value.id)).await?;
+    let standings = deps.store.standings(page.readable().map(|stored| &stored.value.id)).await?;
     let now = deps.clock.now();
     let well = Standing::default();
     let view =
         |endpoint: &Endpoint| EndpointView::new(endpoint, standings.get(&endpoint.id).unwrap_or(&well), now);
-    let items = page.items.iter().map(|stored| view(&stored.value)).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    Ok(paging.list(page.map(|stored| view(&stored.value))))
 }
 
 pub(crate) async fn get(

@@ -329,10 +329,10 @@ impl EndpointReplacement {
         if sources.is_empty() {
             return Ok(sources);
         }
-        let known = deps.store.all_configs::<Source>().await?;
+        let known = deps.store.config_ids::<Source>().await?;
         for (index, id) in self.sources.iter().enumerate() {
             let is_id = sources.iter().any(|source| source.as_str() == id);
-            if is_id && !known.iter().any(|source| source.id.as_str() == id) {
+            if is_id && !known.contains(id) {
                 checks.refuse(format!("/sources/{index}"), "there is no source by this id");
             }
         }

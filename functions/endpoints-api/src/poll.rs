@@ -16,15 +16,15 @@ mod answer;
 use crate::{Deps, trial::open};
 use acknowledge::Named;
 pub(crate) use answer::Message;
-use answer::{Answer, PolledDelivery};
+use answer::{Answer, Packed, PolledDelivery};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{
-    DeliveryId, DeliveryStatus, Destination, EVENT_COMMIT_PATIENCE, Endpoint, EndpointId, EndpointStatus,
-    ReplayId,
+    Attempt, AttemptOutcome, DeliveryId, DeliveryStatus, Destination, EVENT_COMMIT_PATIENCE, Endpoint,
+    EndpointId, EndpointStatus, FailureKind, Notice, ReplayId,
 };
-use http::{Code, Listing, Params, Path, Problem};
+use http::{Code, LARGEST_ANSWER, Listing, Params, Path, Problem};
 use relay::{Body, REPLAY, Target};
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -39,8 +39,8 @@ const DEFAULT_LIMIT: usize = 20;
 const WAIT_SECONDS: RangeInclusive<usize> = 0..=20;
 /// A look into an empty mailbox costs half a read unit.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// So many events are read and unpacked side by side, in 256 MB; one may have 4,560 KiB (`queue::MAX_BODY_BYTES`).
-const READ_AT_ONCE: usize = 10;
+/// Events of several megabytes are read, unpacked, signed and written as JSON side by side, in 256 MB.
+const READ_AT_ONCE: usize = 4;
 /// A poll looks at this many entries, so that it ends. Only what can't be handed out yet makes it see more than its limit.
 const MAX_LOOKED_AT: usize = 1000;
 
@@ -135,19 +135,32 @@ impl Deps {
     }
 
     /// Those of `ids` that wait and can be handed out, in their order, each with the revision at which it waits.
-    async fn read(&self, ids: &[DeliveryId], target: &Target) -> Result<Vec<(PolledDelivery, u64)>, Problem> {
+    async fn read(&self, ids: &[DeliveryId], target: &Target) -> Result<Vec<(Packed, u64)>, Problem> {
         let stored = self.store.current_deliveries(ids).await?;
         let mut waiting: HashMap<DeliveryId, StoredDelivery> = stored
             .into_iter()
-            .filter_map(readable)
-            .filter(|stored| stored.placed.is_some())
-            .map(|stored| (stored.delivery.id.clone(), stored))
+            // One that can't be read keeps no other from being fetched; it stays where it is.
+            .filter_map(|(id, stored)| Some((id, stored.ok()?)))
+            .filter(|(_, stored)| stored.placed.is_some())
             .collect();
         let events = self.store.event_records(waiting.values().map(|stored| &stored.delivery.event)).await?;
         let mut ready = Vec::with_capacity(waiting.len());
         for stored in ids.iter().filter_map(|id| waiting.remove(id)) {
-            match self.body(&stored, events.get(&stored.delivery.event), target) {
-                Made::Ready(body) => ready.push((self.sign(&stored, body, target)?, stored.revision)),
+            let record = match events.get(&stored.delivery.event) {
+                Some(Ok(record)) => Some(record),
+                // Likewise.
+                Some(Err(_)) => continue,
+                None => None,
+            };
+            match self.body(&stored, record, target) {
+                Made::Ready(body) => {
+                    let packed = Packed::from(self.sign(&stored, body, target)?);
+                    if packed.weight > LARGEST_ANSWER {
+                        self.give_up(stored, packed.weight).await?;
+                    } else {
+                        ready.push((packed, stored.revision));
+                    }
+                }
                 Made::NotYet => {}
                 Made::Never => self.cancel(stored).await?,
             }
@@ -182,6 +195,35 @@ impl Deps {
         Ok(PolledDelivery::new(delivery, signed))
     }
 
+    /// No answer can hold it. It ends as what is sent does when its destination can't take it.
+    async fn give_up(&self, stored: StoredDelivery, weight: usize) -> Result<(), StoreError> {
+        let revision = stored.revision;
+        let now = self.clock.now();
+        let detail = format!("an answer takes {LARGEST_ANSWER} bytes, this delivery has {weight}");
+        let attempt = acknowledge::attempt(&stored, now);
+        let mut delivery = stored.delivery;
+        delivery.attempts.push(Attempt {
+            outcome: AttemptOutcome::Failed,
+            error: Some(FailureKind::TooLarge),
+            error_detail: Some(detail),
+            ..attempt
+        });
+        if delivery.status != DeliveryStatus::Succeeded {
+            delivery.status = DeliveryStatus::Exhausted;
+        }
+        // Told before it is done: afterwards no poll finds it.
+        if let Some(notice) =
+            Notice::exhausted(&delivery).filter(|_| delivery.status == DeliveryStatus::Exhausted)
+        {
+            notices::raise(&self.store, now, notice).await?;
+        }
+        match self.store.put_delivery(&delivery, revision, Wait::Nothing).await {
+            // As below.
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// There is nothing to hand out, and there never will be.
     async fn cancel(&self, stored: StoredDelivery) -> Result<(), StoreError> {
         let StoredDelivery { mut delivery, revision, .. } = stored;
@@ -202,14 +244,6 @@ fn replay(stored: &StoredDelivery) -> Option<&ReplayId> {
         Some(Asked::For(replay)) => Some(replay),
         Some(Asked::ByHand) | None => stored.delivery.attempts.first()?.replay.as_ref(),
     }
-}
-
-/// One that can't be read keeps no other from being fetched; it stays where it is.
-fn readable(stored: Result<StoredDelivery, StoreError>) -> Option<StoredDelivery> {
-    let told = |error: &StoreError| {
-        tracing::error!(error = error as &dyn std::error::Error, "a delivery in a mailbox can't be read");
-    };
-    stored.inspect_err(told).ok()
 }
 
 /// What can be handed out of an event.

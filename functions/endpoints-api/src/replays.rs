@@ -12,13 +12,13 @@ use domain::{
     ReplayFilter, ReplayId, ReplayRange, ReplayStatus, ReplayedStatus, SourceId, is_replayable, serde_time,
     serde_time_option,
 };
-use http::{Checks, Code, IfNoneMatch, Json, List, Params, Path, Positioned, Problem, walk};
+use http::{Checks, Code, IfNoneMatch, Json, Paged, Params, Path, Problem, walk};
 use jiff::{SignedDuration, Timestamp};
 use replay::{LookError, Step};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::ops::RangeInclusive;
-use store::{Page, StoreError, Versioned};
+use store::{StoreError, Versioned};
 
 /// Ten a second: a tenth of what one dispatcher's instances take on at once, and 10,000 events in 17 minutes.
 const DEFAULT_RATE: u32 = 600;
@@ -148,21 +148,14 @@ pub(crate) async fn create(
 }
 
 /// Newest first.
-pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<ReplayView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let endpoint: Option<EndpointId> = params.parsed("endpoint");
     let status: Option<ReplayStatus> = params.parsed("status");
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let load = |request| {
         let store = deps.store.clone();
-        async move {
-            let page = store.replays(&request).await?;
-            let items = page
-                .items
-                .into_iter()
-                .map(|stored| Positioned { position: stored.value.id.to_string(), item: stored.value });
-            Ok(Page { items: items.collect(), next: page.next })
-        }
+        async move { Ok(store.replays(&request).await?.map(|stored| stored.value)) }
     };
     let keep = |replay: &Replay| {
         status.is_none_or(|wanted| wanted == replay.status)
@@ -170,7 +163,7 @@ pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result
     };
     let filtered = endpoint.is_some() || status.is_some();
     let page = walk(&paging.request, filtered, load, keep).await?;
-    Ok(paging.list(Page { items: page.items.iter().map(ReplayView::from).collect(), next: page.next }))
+    Ok(paging.list(page.map(|replay| ReplayView::from(&replay))))
 }
 
 pub(crate) async fn get(

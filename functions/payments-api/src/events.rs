@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{EventId, EventType, EventView, PaymentId, SourceId};
-use http::{List, Order, Params, Path, Positioned, Problem, page_of, walk};
+use http::{Paged, Params, Path, Problem, walk};
 use providers::Verified;
-use store::{Page, PageRequest};
+use store::{Listed, Order, Page, PageRequest, Positioned, Read};
 
 const EVENT: HeaderName = HeaderName::from_static("payrelay-event");
 
@@ -43,7 +43,7 @@ pub(crate) async fn raw(
     let headers = [
         (header::CONTENT_TYPE, content_type),
         // Makes lambda_http hand the bytes to API Gateway as they are. It takes a text by its content type, and
-        // would write anew what is not valid in the charset.
+        // would write anew what is not valid in the charset. In base64 the largest body fits (`http::LARGEST_ANSWER`).
         (header::CONTENT_ENCODING, HeaderValue::from_static("identity")),
         (EVENT, event),
     ];
@@ -64,50 +64,36 @@ impl Filter {
     }
 }
 
-/// Newest first, by the time at which they were received.
-pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<EventView>, Problem> {
+/// Newest first: by the time at which they were received, or, of one payment, by the time at which they happened.
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let filter = Filter { event_type: params.parsed("type"), source: params.parsed("source") };
     let payment: Option<PaymentId> = params.parsed("payment");
     let paging = params.page(&deps.cursors);
     params.finish()?;
-    let page = match payment {
-        Some(payment) => deps.events_of(&payment, &paging.request, &filter).await?,
-        None => deps.events_by_time(&paging.request, &filter).await?,
-    };
-    Ok(paging.list(page))
+    Ok(paging.list(deps.events(payment.as_ref(), &paging.request, &filter).await?))
 }
 
 impl Deps {
-    async fn events_by_time(
+    async fn events(
         &self,
+        payment: Option<&PaymentId>,
         request: &PageRequest,
         filter: &Filter,
-    ) -> Result<Page<EventView>, Problem> {
+    ) -> Result<Page<Positioned<Read<EventView>>>, Problem> {
         let load = |request: PageRequest| async move {
-            let page = self.store.list_events(&request).await?;
-            let found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-            let items = page.items.into_iter().filter_map(|listed| {
-                let item = EventView::from(found.get(&listed.id)?);
-                Some(Positioned { item, position: listed.position })
+            let page = match payment {
+                None => Some(self.store.list_events(&request).await?),
+                Some(payment) => self.store.payment_events(payment, &request, Order::Descending).await?,
+            };
+            let page = page.unwrap_or(Page { items: Vec::new(), next: None });
+            let mut found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+            let items = page.items.into_iter().filter_map(|Listed { id, position }| {
+                let item = found.remove(&id)?.map(|event| EventView::from(&event));
+                Some(Positioned { item, position })
             });
             Ok(Page { items: items.collect(), next: page.next })
         };
         let filtered = filter.event_type.is_some() || filter.source.is_some();
         walk(request, filtered, load, |event| filter.matches(event)).await
-    }
-
-    /// A payment has tens of events, all under one key, in no order of time: they are read together and sorted.
-    async fn events_of(
-        &self,
-        payment: &PaymentId,
-        request: &PageRequest,
-        filter: &Filter,
-    ) -> Result<Page<EventView>, Problem> {
-        let events = self.store.all_payment_events(payment).await?;
-        let mut events: Vec<EventView> = events.iter().map(EventView::from).collect();
-        events.retain(|event| filter.matches(event));
-        Ok(page_of(events, request, Order::Descending, |event| {
-            format!("{:020}{}", event.received_at.as_microsecond().max(0), event.id)
-        }))
     }
 }

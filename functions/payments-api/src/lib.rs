@@ -4,6 +4,7 @@
 
 mod documents;
 mod events;
+mod operations;
 mod payments;
 mod timeline;
 
@@ -55,6 +56,7 @@ fn routes(deps: &Deps) -> Routes<Deps> {
     Routes::new(deps.auth.clone())
         .get("/v1/payments", read, payments::list)
         .get("/v1/payments/{id}", read, payments::get)
+        .get("/v1/payments/{id}/operations", read, operations::list)
         .get("/v1/payments/{id}/timeline", read, timeline::list)
         .get("/v1/events", read, events::list)
         .get("/v1/events/{id}", read, events::get)

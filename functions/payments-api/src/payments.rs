@@ -4,11 +4,15 @@ use crate::Deps;
 use axum::extract::State;
 use axum::response::Response;
 use domain::{
-    DisputeStatus, Payment, PaymentId, PaymentStatus, PaymentView, RefundStatus, Source, SourceId,
-    bounded_reference,
+    DisputeStatus, PaymentId, PaymentStatus, PaymentView, RefundStatus, Source, SourceId, bounded_reference,
 };
-use http::{IfNoneMatch, List, Params, Path, Positioned, Problem, walk};
-use store::{Page, PageRequest};
+use http::{IfNoneMatch, Paged, Params, Path, Problem, page_of, walk};
+use store::{Listed, Order, Page, PageRequest, Positioned, Read, StoredPayment};
+
+/// A payment with a long history takes megabytes while it is read, and kilobytes as it is shown.
+const READ_AT_ONCE: usize = 10;
+
+type PaymentPage = Page<Positioned<Read<PaymentView>>>;
 
 pub(crate) async fn get(
     State(deps): State<Deps>,
@@ -23,14 +27,14 @@ pub(crate) async fn get(
 
 /// Newest first. The two look-ups by a payment's names read what they name; every other filter is applied to the
 /// listing by time.
-pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<PaymentView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let provider_payment_id = params.text("provider_payment_id");
     let merchant_reference = params.text("merchant_reference").map(bounded_reference);
     let filter = Filter::take(&mut params, merchant_reference.clone());
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = match (provider_payment_id, merchant_reference) {
-        (Some(id), _) => deps.by_provider_id(&id, &filter).await?,
+        (Some(id), _) => deps.by_provider_id(&id, &paging.request, &filter).await?,
         (None, Some(reference)) => deps.by_merchant_reference(&reference, &paging.request, &filter).await?,
         (None, None) => deps.by_time(&paging.request, &filter).await?,
     };
@@ -88,44 +92,58 @@ impl Deps {
     /// A payment's id is derived from its source and the provider's id, so without a source there is one
     /// candidate per source: a handful of keys, read at once, instead of an index that every payment would pay
     /// for. Payments of a deleted source are found by naming it.
-    async fn by_provider_id(&self, id: &str, filter: &Filter) -> Result<Page<PaymentView>, Problem> {
+    async fn by_provider_id(
+        &self,
+        id: &str,
+        request: &PageRequest,
+        filter: &Filter,
+    ) -> Result<PaymentPage, Problem> {
         let sources = match &filter.source {
             Some(source) => vec![source.clone()],
-            None => self.store.all_configs::<Source>().await?.into_iter().map(|source| source.id).collect(),
+            None => {
+                let ids = self.store.config_ids::<Source>().await?;
+                ids.iter().filter_map(|id| id.parse().ok()).collect()
+            }
         };
         let ids: Vec<PaymentId> = sources.iter().map(|source| PaymentId::derive(source, id)).collect();
         let found = self.store.payments(&ids, true).await?;
-        let mut items: Vec<PaymentView> =
-            found.values().map(|stored| PaymentView::from(&stored.payment)).collect();
-        items.retain(|payment| filter.matches(payment));
-        items.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        Ok(Page { items, next: None })
+        let entry = |(id, read): (PaymentId, Read<StoredPayment>)| {
+            let item = read.map(|stored| PaymentView::from(&stored.payment));
+            let created_us = item.as_ref().map_or(0, |payment| payment.created_at.as_microsecond());
+            Positioned { item, position: format!("{:020}{id}", created_us.max(0)) }
+        };
+        let mut entries: Vec<_> = found.into_iter().map(entry).collect();
+        entries.retain(|entry| entry.item.as_ref().map_or(true, |payment| filter.matches(payment)));
+        Ok(page_of(entries, request, Order::Descending))
     }
 
-    /// A page may be short: the index knows only where a page of its own ends, and filters are applied after.
     async fn by_merchant_reference(
         &self,
         reference: &str,
         request: &PageRequest,
         filter: &Filter,
-    ) -> Result<Page<PaymentView>, Problem> {
-        let page = self.store.payments_by_merchant_reference(reference, request).await?;
-        let mut items: Vec<PaymentView> = page.items.iter().map(PaymentView::from).collect();
-        items.retain(|payment| filter.matches(payment));
-        Ok(Page { items, next: page.next })
+    ) -> Result<PaymentPage, Problem> {
+        let load = |request: PageRequest| async move {
+            self.views(self.store.payments_by_merchant_reference(reference, &request).await?).await
+        };
+        walk(request, false, load, |payment| filter.matches(payment)).await
     }
 
-    async fn by_time(&self, request: &PageRequest, filter: &Filter) -> Result<Page<PaymentView>, Problem> {
-        let load = |request: PageRequest| async move {
-            let page = self.store.list_payments(&request).await?;
-            let found = self.store.payments(page.items.iter().map(|listed| &listed.id), false).await?;
-            let view = |payment: &Payment| PaymentView::from(payment);
-            let items = page.items.into_iter().filter_map(|listed| {
-                let item = view(&found.get(&listed.id)?.payment);
-                Some(Positioned { item, position: listed.position })
-            });
-            Ok(Page { items: items.collect(), next: page.next })
-        };
+    async fn by_time(&self, request: &PageRequest, filter: &Filter) -> Result<PaymentPage, Problem> {
+        let load =
+            |request: PageRequest| async move { self.views(self.store.list_payments(&request).await?).await };
         walk(request, !filter.is_empty(), load, |payment| filter.matches(payment)).await
+    }
+
+    async fn views(&self, page: Page<Listed<PaymentId>>) -> Result<PaymentPage, Problem> {
+        let mut items = Vec::with_capacity(page.items.len());
+        for some in page.items.chunks(READ_AT_ONCE) {
+            let mut found = self.store.payments(some.iter().map(|listed| &listed.id), false).await?;
+            items.extend(some.iter().filter_map(|Listed { id, position }| {
+                let item = found.remove(id)?.map(|stored| PaymentView::from(&stored.payment));
+                Some(Positioned { item, position: position.clone() })
+            }));
+        }
+        Ok(Page { items, next: page.next })
     }
 }

@@ -4,10 +4,9 @@
 use crate::Deps;
 use axum::extract::State;
 use domain::{DeliveryId, DeliveryStatus, EndpointId, Event, EventView, PaymentId};
-use http::{List, Order, Params, Path, Problem, page_of};
+use http::{ItemProblem, Paged, Params, Path, Problem};
 use serde::Serialize;
-use std::collections::HashMap;
-use store::{Page, StoredDelivery};
+use store::{Listed, Order, Page, Positioned, Read, StoredDelivery};
 
 /// An event, with its deliveries in short.
 #[derive(Debug, Serialize)]
@@ -17,56 +16,62 @@ pub(crate) struct TimelineEntry {
     deliveries: Vec<DeliverySummary>,
 }
 
+/// One that can't be read has a `problem` in place of what it came to.
 #[derive(Debug, Serialize)]
 struct DeliverySummary {
     id: DeliveryId,
     endpoint: EndpointId,
-    status: DeliveryStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<DeliveryStatus>,
     /// How many were made.
-    attempts: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ItemProblem>,
 }
 
 pub(crate) async fn list(
     State(deps): State<Deps>,
     Path(id): Path<PaymentId>,
     mut params: Params,
-) -> Result<List<TimelineEntry>, Problem> {
+) -> Result<Paged, Problem> {
     let paging = params.page(&deps.cursors);
     params.finish()?;
-    deps.store.payment(&id).await?.ok_or_else(Problem::not_found)?;
-    let events = deps.store.all_payment_events(&id).await?;
-    let page = page_of(events, &paging.request, Order::Ascending, position);
-    let items = deps.with_deliveries(&page.items).await?;
-    Ok(paging.list(Page { items, next: page.next }))
-}
-
-/// By the provider's clock; by ours where the provider does not say. Times before 1970 all sort first.
-fn position(event: &Event) -> String {
-    let occurred = event.notification.occurred_at.unwrap_or(event.received_at);
-    let (occurred, received) = (occurred.as_microsecond().max(0), event.received_at.as_microsecond().max(0));
-    format!("{occurred:020}{received:020}{}", event.id)
+    let page = deps.store.payment_events(&id, &paging.request, Order::Ascending).await?;
+    let page = page.ok_or_else(Problem::not_found)?;
+    let mut found = deps.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+    let items = page
+        .items
+        .into_iter()
+        .filter_map(|Listed { id, position }| Some(Positioned { item: found.remove(&id)?, position }));
+    let page = Page { items: items.collect(), next: page.next };
+    Ok(paging.list(deps.with_deliveries(page).await?))
 }
 
 impl Deps {
-    async fn with_deliveries(&self, events: &[Event]) -> Result<Vec<TimelineEntry>, Problem> {
+    async fn with_deliveries(
+        &self,
+        page: Page<Positioned<Read<Event>>>,
+    ) -> Result<Page<Positioned<Read<TimelineEntry>>>, Problem> {
         let deliveries_of = |event: &Event| -> Vec<(DeliveryId, EndpointId)> {
             let endpoints = event.endpoints.iter();
             endpoints.map(|endpoint| (DeliveryId::derive(&event.id, endpoint), endpoint.clone())).collect()
         };
-        let ids: Vec<DeliveryId> = events.iter().flat_map(deliveries_of).map(|(id, _)| id).collect();
+        let ids: Vec<DeliveryId> = page.readable().flat_map(deliveries_of).map(|(id, _)| id).collect();
         let stored = self.store.deliveries_by_id(&ids).await?;
-        let stored: HashMap<&DeliveryId, &StoredDelivery> =
-            stored.iter().map(|stored| (&stored.delivery.id, stored)).collect();
-        let summary = |(id, endpoint): (DeliveryId, EndpointId)| match stored.get(&id) {
-            Some(StoredDelivery { delivery, .. }) => {
-                DeliverySummary { id, endpoint, status: delivery.status, attempts: delivery.attempts.len() }
-            }
-            None => DeliverySummary { id, endpoint, status: DeliveryStatus::Pending, attempts: 0 },
+        let summary = |(id, endpoint): (DeliveryId, EndpointId)| {
+            let (status, attempts, problem) = match stored.get(&id) {
+                Some(Ok(StoredDelivery { delivery, .. })) => {
+                    (Some(delivery.status), Some(delivery.attempts.len()), None)
+                }
+                Some(Err(unreadable)) => (None, None, Some(unreadable.into())),
+                None => (Some(DeliveryStatus::Pending), Some(0), None),
+            };
+            DeliverySummary { id, endpoint, status, attempts, problem }
         };
-        let entry = |event: &Event| TimelineEntry {
-            event: EventView::from(event),
-            deliveries: deliveries_of(event).into_iter().map(summary).collect(),
-        };
-        Ok(events.iter().map(entry).collect())
+        Ok(page.map(|event| TimelineEntry {
+            event: EventView::from(&event),
+            deliveries: deliveries_of(&event).into_iter().map(summary).collect(),
+        }))
     }
 }

@@ -4,10 +4,10 @@ use crate::Deps;
 use axum::extract::State;
 use axum::response::Response;
 use domain::{ApiKey, ApiKeyId, Scope, serde_time, serde_time_option};
-use http::{Checks, IfMatch, IfNoneMatch, Json, List, NewKey, Params, Path, Problem};
+use http::{Checks, IfMatch, IfNoneMatch, Json, NewKey, Paged, Params, Path, Problem};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Page, Versioned};
+use store::Versioned;
 
 const MAX_NAME_CHARS: usize = 200;
 
@@ -53,12 +53,11 @@ impl From<&ApiKey> for ApiKeyView {
     }
 }
 
-pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<ApiKeyView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = deps.store.configs::<ApiKey>(&paging.request).await?;
-    let items = page.items.iter().map(|stored| ApiKeyView::from(&stored.value)).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    Ok(paging.list(page.map(|stored| ApiKeyView::from(&stored.value))))
 }
 
 pub(crate) async fn get(

@@ -8,13 +8,12 @@ use domain::{
     DeadLetter, DeadLetterId, DeadLetterReason, DeadLetterStatus, EndpointId, MessageSubject, RedrivenBy,
     SourceId, WorkQueue, serde_time, serde_time_option,
 };
-use http::{Checks, Json, List, Listing, Params, Path, Positioned, Problem, walk};
+use http::{Checks, Json, Listing, Paged, Params, Path, Problem, walk};
 use jiff::{SignedDuration, Timestamp};
 use redrive::RedriveError;
 use serde::{Deserialize, Serialize};
-use std::error::Error;
 use std::time::Duration;
-use store::{Page, PageRequest, StoreError, StoredDeadLetter};
+use store::{Page, PageRequest, Positioned, Read, StoredDeadLetter};
 
 /// Of one call that sends many. Each letter costs a call of KMS, of SQS and of the table.
 const MAX_SENT: usize = 100;
@@ -124,7 +123,7 @@ pub(crate) struct BulkRedrive {
 struct Redrives {
     object: &'static str,
     sent: usize,
-    /// Whose message can't be opened. They wait on.
+    /// Who can't be read, or whose message can't be opened. They wait on.
     failed: usize,
     /// How many more match, behind those of this call.
     left: usize,
@@ -133,10 +132,7 @@ struct Redrives {
 }
 
 /// Newest first, by the time at which they came into being.
-pub(crate) async fn list(
-    State(deps): State<Deps>,
-    mut params: Params,
-) -> Result<List<DeadLetterView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let filter = Filter {
         queue: params.parsed("queue"),
         reason: params.parsed("reason"),
@@ -156,8 +152,7 @@ pub(crate) async fn list(
     let load = |request| deps.dead_letters(redriven, request);
     let keep = |stored: &StoredDeadLetter| filter.matches(&stored.letter);
     let page = walk(&paging.request, filter.is_narrow(), load, keep).await?;
-    let items = page.items.iter().map(|stored| DeadLetterView::from(&stored.letter)).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    Ok(paging.list(page.map(|stored| DeadLetterView::from(&stored.letter))))
 }
 
 pub(crate) async fn get(
@@ -223,8 +218,11 @@ pub(crate) async fn redrive_all(
     let mut answer =
         Redrives { object: "dead_letter_redrives", sent: 0, failed: 0, left: 0, next_cursor: page.next };
     let mut letters = page.items.into_iter().peekable();
-    while let Some(stored) = letters.next() {
-        let position = stored.position();
+    while let Some(Positioned { item: stored, position }) = letters.next() {
+        let Ok(stored) = stored else {
+            answer.failed += 1;
+            continue;
+        };
         match deps.redriver.send(stored, RedrivenBy::Somebody, Duration::ZERO).await {
             Ok(_) => answer.sent += 1,
             Err(error) if error.is_lasting() => answer.failed += 1,
@@ -258,15 +256,11 @@ impl Deps {
         &self,
         redriven: Option<bool>,
         request: PageRequest,
-    ) -> Result<Page<Positioned<StoredDeadLetter>>, Problem> {
+    ) -> Result<Page<Positioned<Read<StoredDeadLetter>>>, Problem> {
         let page = self.store.list_dead_letters(redriven, &request).await?;
         let mut found = self.store.dead_letters_by_id(page.items.iter().map(|listed| &listed.id)).await?;
         let items = page.items.into_iter().filter_map(|listed| {
-            let unreadable = |error: &StoreError| {
-                tracing::error!(dead_letter = %listed.id, error = error as &dyn Error, "a dead letter can't be read");
-            };
-            let item = found.remove(&listed.id)?.inspect_err(unreadable).ok()?;
-            Some(Positioned { item, position: listed.position })
+            Some(Positioned { item: found.remove(&listed.id)?, position: listed.position })
         });
         Ok(Page { items: items.collect(), next: page.next })
     }

@@ -5,13 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::{QuarantineId, SourceId, serde_time};
-use http::{Checks, Json, List, Listing, Params, Path, Positioned, Problem, walk};
+use http::{Checks, Json, Listing, Paged, Params, Path, Problem, walk};
 use intake::{Again, AgainError, LoadError, LoadedSource};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::{Page, PageRequest, Quarantined, SealedRequest};
+use store::{Page, PageRequest, Positioned, Quarantined, Read, SealedRequest};
 
 /// Of one bulk verification. Each request costs a call of KMS, of SQS and of the table.
 const MAX_VERIFIED: usize = 100;
@@ -104,10 +104,7 @@ impl Filter {
 }
 
 /// Newest first, by the time at which they were received.
-pub(crate) async fn list(
-    State(deps): State<Deps>,
-    mut params: Params,
-) -> Result<List<QuarantinedView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let source: Option<SourceId> = params.parsed("source");
     let filter = Filter { provider: params.text("provider"), now: deps.clock.now() };
     let paging = params.page(&deps.cursors);
@@ -121,8 +118,7 @@ pub(crate) async fn list(
         }
         None => walk(&paging.request, filtered, |request| deps.quarantine_by_time(request), keep).await?,
     };
-    let items = page.items.iter().map(QuarantinedView::from).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    Ok(paging.list(page.map(|entry| QuarantinedView::from(&entry))))
 }
 
 pub(crate) async fn get(
@@ -212,19 +208,14 @@ impl Deps {
         &self,
         source: &SourceId,
         request: PageRequest,
-    ) -> Result<Page<Positioned<Quarantined>>, Problem> {
-        let page = self.store.quarantine_of(source, &request).await?;
-        let items = page.items.into_iter().map(|entry| {
-            let position = entry.id.to_string();
-            Positioned { item: entry, position }
-        });
-        Ok(Page { items: items.collect(), next: page.next })
+    ) -> Result<Page<Positioned<Read<Quarantined>>>, Problem> {
+        Ok(self.store.quarantine_of(source, &request).await?)
     }
 
     async fn quarantine_by_time(
         &self,
         request: PageRequest,
-    ) -> Result<Page<Positioned<Quarantined>>, Problem> {
+    ) -> Result<Page<Positioned<Read<Quarantined>>>, Problem> {
         let page = self.store.list_quarantine(&request).await?;
         let mut found = self.store.quarantined_by_id(page.items.iter().map(|listed| &listed.id)).await?;
         let items = page.items.into_iter().filter_map(|listed| {
@@ -238,7 +229,7 @@ impl Deps {
     async fn verify_page(
         &self,
         source: &Arc<LoadedSource>,
-        page: Page<Quarantined>,
+        page: Page<Positioned<Read<Quarantined>>>,
     ) -> Result<Verifications, Problem> {
         let started_at = self.clock.now();
         let mut answer = Verifications {
@@ -249,11 +240,13 @@ impl Deps {
             next_cursor: page.next,
         };
         let mut entries = page.items.into_iter().peekable();
-        while let Some(entry) = entries.next() {
-            // Each is read when it is its turn: a page of them may be more than the function's memory holds.
-            let request = match self.store.quarantined(&entry.id).await? {
-                Some(request) if entry.expires_at() > started_at => Some(request),
-                _ => None,
+        while let Some(Positioned { item: entry, position }) = entries.next() {
+            // One that can't be read is passed by: it is in the list. Each is read when it is its turn: a page of them may
+            // be more than the function's memory holds.
+            let entry = entry.ok().filter(|entry| entry.expires_at() > started_at);
+            let request = match entry {
+                Some(entry) => self.store.quarantined(&entry.id).await?,
+                None => None,
             };
             if let Some(request) = request {
                 match self.intake.verify_again(source, &request).await.map_err(again_problem)? {
@@ -265,7 +258,7 @@ impl Deps {
                 }
             }
             if entries.peek().is_some() && self.clock.now().duration_since(started_at) >= TIME_FOR_ALL {
-                answer.next_cursor = Some(entry.id.to_string());
+                answer.next_cursor = Some(position);
                 break;
             }
         }

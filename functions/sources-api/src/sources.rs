@@ -7,13 +7,13 @@ use axum::response::Response;
 use domain::{
     SealedSecret, SecretId, Source, SourceId, SourceStatus, format_time, serde_time, serde_time_option,
 };
-use http::{IfMatch, IfNoneMatch, Json, List, Params, Path, Problem, SecretView};
+use http::{IfMatch, IfNoneMatch, Json, Paged, Params, Path, Problem, SecretView};
 use jiff::Timestamp;
 use platform::SecretText;
 use providers::{Covers, Provider};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::{Page, StoreError, Versioned};
+use store::{StoreError, Versioned};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct SourceView {
@@ -52,16 +52,14 @@ struct CredentialView {
     created_at: Timestamp,
 }
 
-pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<List<SourceView>, Problem> {
+pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let paging = params.page(&deps.cursors);
     params.finish()?;
     let page = deps.store.configs::<Source>(&paging.request).await?;
-    let activity = deps.store.activity_of(page.items.iter().map(|stored| &stored.value.id)).await?;
+    let activity = deps.store.activity_of(page.readable().map(|stored| &stored.value.id)).await?;
     let last_event_at =
         |source: &Source| activity.get(&source.id).and_then(|activity| activity.last_event_at);
-    let view = |source: &Source| deps.view(source, last_event_at(source));
-    let items = page.items.iter().map(|stored| view(&stored.value)).collect();
-    Ok(paging.list(Page { items, next: page.next }))
+    Ok(paging.list(page.map(|stored| deps.view(&stored.value, last_event_at(&stored.value)))))
 }
 
 pub(crate) async fn get(

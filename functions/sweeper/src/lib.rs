@@ -15,7 +15,7 @@
 mod redrives;
 mod watch;
 
-use domain::{DeliveryId, DeliveryStatus};
+use domain::DeliveryStatus;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, Clock, Entropy, Settings, Vault};
@@ -23,8 +23,7 @@ use queue::{DeliveryMessage, Outgoing, Queue, QueueError};
 use redrive::{Queues, RedriveError, Redriver};
 use replay::{Step, StepError};
 use serde::Serialize;
-use std::collections::{HashMap, VecDeque};
-use std::error::Error;
+use std::collections::VecDeque;
 use std::time::Duration;
 use store::{Asked, DUE_SHARDS, Due, Store, StoreError, StoredDelivery};
 
@@ -222,11 +221,8 @@ async fn queue_due(deps: &Deps, due: Vec<Due>, failed: &mut Vec<DueError>) -> us
                 queued.push(due);
             }
             Ok(_) => settled.push(due),
-            Err(error @ StoreError::Corrupt { .. }) => {
-                let error = &error as &dyn Error;
-                tracing::error!(error, delivery = %due.delivery, "a due delivery can't be read: it comes up again");
-                settled.push(due);
-            }
+            // The store has told it in the log. It comes up again.
+            Err(StoreError::Corrupt(_)) => settled.push(due),
             Err(error) => failed.push(error.into()),
         }
     }
@@ -248,28 +244,27 @@ async fn queue_due(deps: &Deps, due: Vec<Due>, failed: &mut Vec<DueError>) -> us
 
 type Found = Result<Option<StoredDelivery>, StoreError>;
 
-/// What could not be read with all the others is read by itself.
+/// Where they can't be read together, each is read by itself.
 async fn read_due(deps: &Deps, due: Vec<Due>) -> Vec<(Due, Found)> {
     if due.is_empty() {
         return Vec::new();
     }
-    let read = deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await;
-    let is_complete = read.as_ref().is_ok_and(|read| read.iter().all(Result::is_ok));
-    let readable = read.unwrap_or_default().into_iter().flatten();
-    let mut by_id: HashMap<DeliveryId, StoredDelivery> =
-        readable.map(|stored| (stored.delivery.id.clone(), stored)).collect();
-    let found = due.into_iter().map(|due| {
-        let found = by_id.remove(&due.delivery);
-        (due, found)
-    });
-    join_all(found.map(async |(due, found)| match found {
-        None if !is_complete => {
-            let found = deps.store.delivery(&due.delivery).await;
-            (due, found)
+    match deps.store.current_deliveries(due.iter().map(|due| &due.delivery)).await {
+        Ok(mut by_id) => {
+            let found = due.into_iter().map(|due| {
+                let found = by_id.remove(&due.delivery).transpose().map_err(StoreError::Corrupt);
+                (due, found)
+            });
+            found.collect()
         }
-        found => (due, Ok(found)),
-    }))
-    .await
+        Err(_) => {
+            join_all(due.into_iter().map(async |due| {
+                let found = deps.store.delivery(&due.delivery).await;
+                (due, found)
+            }))
+            .await
+        }
+    }
 }
 
 /// Pending ones were parked before their first attempt. What was asked for by hand may be over otherwise.

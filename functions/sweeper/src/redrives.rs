@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use redrive::RedriveError;
 use std::error::Error;
 use std::time::Duration;
-use store::{DueRedrive, StoreError, StoredDeadLetter};
+use store::{DueRedrive, Read, StoreError, StoredDeadLetter};
 
 /// No more of a run than this.
 const MAX_REDRIVING: SignedDuration = SignedDuration::from_secs(10);
@@ -73,11 +73,11 @@ async fn send_page(
 /// Tells whether the message was sent.
 async fn send_one(
     deps: &Deps,
-    read: Result<StoredDeadLetter, StoreError>,
+    read: Read<StoredDeadLetter>,
     started: Timestamp,
     spread: Duration,
 ) -> Result<bool, RedriveError> {
-    let stored = read?;
+    let stored = read.map_err(StoreError::from)?;
     // The index may lag behind.
     if stored.letter.next_redrive_at.is_none_or(|due_at| due_at > started) {
         return Ok(false);

@@ -18,5 +18,5 @@ mod storage;
 mod vault;
 
 pub use mapping::{Letter, Mapping};
-pub use stack::{Options, Running, Stack, loopback_egress};
+pub use stack::{Options, Running, Stack, TABLE, loopback_egress};
 pub use storage::{DataDirectory, Storage};

@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-const TABLE: &str = "payrelay";
+pub const TABLE: &str = "payrelay";
 const EVENTS_QUEUE: &str = "events";
 const EVENTS_DLQ: &str = "events-dlq";
 const DELIVERIES_QUEUE: &str = "deliveries";

@@ -47,7 +47,7 @@ impl From<ArnError> for SendError {
     fn from(error: ArnError) -> Self {
         match error {
             ArnError::Own => Self::OwnQueue,
-            other => Self::NotSendable(format!("the ARN {other}")),
+            other => Self::NoPlace(format!("the ARN {other}")),
         }
     }
 }

@@ -134,7 +134,7 @@ fn entry(bus: &BusArn, detail: &str, about: &About<'_>) -> Result<PutEventsReque
         + detail.len()
         + resources.iter().map(String::len).sum::<usize>();
     if bytes > MAX_BYTES {
-        return Err(SendError::NotSendable(format!(
+        return Err(SendError::TooLarge(format!(
             "EventBridge takes events of {MAX_BYTES} bytes, this one has {bytes}"
         )));
     }

@@ -89,7 +89,7 @@ impl Message {
         let described = attributes.iter().map(|(name, value)| name.len() + STRING.len() + value.len());
         let bytes = body.len() + described.sum::<usize>();
         if bytes > MAX_BYTES {
-            return Err(SendError::NotSendable(format!(
+            return Err(SendError::TooLarge(format!(
                 "SQS takes messages of {MAX_BYTES} bytes, this one has {bytes}"
             )));
         }

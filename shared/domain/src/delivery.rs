@@ -13,7 +13,8 @@ pub enum DeliveryStatus {
     Pending,
     Succeeded,
     Retrying,
-    /// Every attempt of the schedule failed, or the endpoint asked for no more of them.
+    /// Every attempt of the schedule failed; or the endpoint asked for no more of them, or its destination can't take
+    /// the delivery.
     Exhausted,
     /// Its endpoint was disabled or deleted.
     Canceled,
@@ -153,6 +154,8 @@ pub enum FailureKind {
     Protocol,
     /// The delivery does not fit the kind of destination: nothing was sent.
     NotSendable,
+    /// The delivery has more bytes than the destination takes: nothing was sent.
+    TooLarge,
     /// EventBridge answered 200, and that it did not take the event.
     NotTaken,
 }

@@ -18,6 +18,8 @@ const PARTITION_BYTES: usize = 10;
 const PARTITION_CHARS: usize = 16;
 /// What a derived id adds to its partition: 120 bits.
 const DERIVED_BYTES: usize = 15;
+/// Of an event's id, without its prefix.
+const EVENT_CHARS: usize = 40;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind} id: expected `{prefix}` and {chars} characters of 0-9 a-v")]
@@ -108,8 +110,9 @@ id!(/// One payment: derived from the source and the provider's id of the paymen
     PaymentId, "payment", "pay_", 26);
 id!(/// One notification from a provider: derived from the source and the dedupe key.
     EventId, "event", "evt_", 40);
-id!(/// One event for one endpoint: derived from both, and sent as `webhook-id`.
-    DeliveryId, "delivery", "dlv_", 40);
+id!(/// One event for one endpoint, sent as `webhook-id`: the event's id without its prefix, then a hash of both. So whoever
+    /// has the delivery's id alone finds its event by one read.
+    DeliveryId, "delivery", "dlv_", 56);
 
 id!(/// One order to send events again.
     ReplayId, "replay", "rpl_", 26);
@@ -216,7 +219,12 @@ impl EventId {
 impl DeliveryId {
     pub fn derive(event: &EventId, endpoint: &EndpointId) -> Self {
         let digest = hash("delivery", &[event.as_str(), endpoint.as_str()]);
-        Self(derived(Self::PREFIX, event.partition(), &digest))
+        let own = BASE32HEX_LOWER.encode(&digest[..PARTITION_BYTES]);
+        Self(format!("{}{}{own}", Self::PREFIX, &event.as_str()[EventId::PREFIX.len()..]))
+    }
+
+    pub fn event(&self) -> EventId {
+        EventId(format!("{}{}", EventId::PREFIX, &self.0[Self::PREFIX.len()..][..EVENT_CHARS]))
     }
 
     pub fn partition(&self) -> &str {
@@ -241,4 +249,22 @@ fn hash(domain: &str, parts: &[&str]) -> [u8; 32] {
         hasher.update(part.as_bytes());
     }
     hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_names_its_event_and_differs_by_its_endpoint() {
+        let source = SourceId::mint([1; 16]);
+        let payment = PaymentId::derive(&source, "pi_1");
+        let event = EventId::derive(&source, Some(&payment), "evt_1");
+        let delivery = |endpoint| DeliveryId::derive(&event, &EndpointId::mint([endpoint; 16]));
+        assert_eq!(delivery(1).event(), event);
+        assert_eq!(delivery(1).partition(), payment.partition());
+        assert_eq!(delivery(1).as_str().len(), 60);
+        assert_eq!(delivery(1).as_str().parse(), Ok(delivery(1)));
+        assert_ne!(delivery(1), delivery(2));
+    }
 }

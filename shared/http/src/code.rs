@@ -73,11 +73,18 @@ codes! {
         "The URL of the endpoint is the webhook address of a source of the same Payrelay. The delivery would be recorded as an event, which would be delivered, and so on for ever. Give the endpoint the address of your own application.",
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on our side"
         "The cause is in the log under the problem's `request_id`.",
+    Unreadable "unreadable" INTERNAL_SERVER_ERROR "What is stored can't be read"
+        "The object exists, in a form that this release can't read; nothing else is affected. In a list such an object stands with its `id`, its `object` and this problem, whatever the filters: nobody can tell whether they match. The cause is in the log under the object's id.",
     Unavailable "unavailable" SERVICE_UNAVAILABLE "A service that we need does not answer"
         "Whether the request had its effect is not known. Try again after the seconds in `Retry-After`; before a second POST, look whether the first one made the object.",
 }
 
 impl Code {
+    /// The address at which it is documented.
+    pub(crate) fn problem_type(self) -> String {
+        format!("/errors/{}", self.as_str())
+    }
+
     pub fn find(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == name)
     }

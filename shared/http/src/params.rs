@@ -1,13 +1,12 @@
 //! Query parameters: each that is not asked for is refused by name, and all that is wrong is said at once.
 
-use crate::{Code, Cursors, FieldError, Listing, Problem};
+use crate::{Code, Cursors, FieldError, Listing, Paging, Problem};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use store::{Page, PageRequest};
+use store::PageRequest;
 use url::form_urlencoded;
 
 const DEFAULT_LIMIT: usize = 25;
@@ -128,21 +127,6 @@ impl Params {
     }
 }
 
-/// Which page is wanted, and how to name the next one.
-#[derive(Debug)]
-pub struct Paging {
-    pub request: PageRequest,
-    listing: Listing,
-    cursors: Cursors,
-}
-
-impl Paging {
-    pub fn list<T: Serialize>(&self, page: Page<T>) -> crate::List<T> {
-        let next_cursor = page.next.map(|position| self.cursors.encode(&self.listing, &position));
-        crate::List { data: page.items, next_cursor }
-    }
-}
-
 /// serde's "unknown variant `x`, expected one of …" repeats what was sent.
 fn expectation(text: &str) -> String {
     match text.rsplit_once(", expected ") {
@@ -155,6 +139,7 @@ fn expectation(text: &str) -> String {
 mod tests {
     use super::*;
     use domain::{PaymentStatus, SourceId};
+    use store::{Page, Positioned, Read};
 
     fn refused(query: &str) -> Vec<(FieldError, &'static str)> {
         let mut params = Params::new("/v1/things", query);
@@ -203,7 +188,7 @@ mod tests {
             params.finish().map(|()| paging)
         };
         let first = paging("/v1/a", "status=x").expect("valid");
-        let page = Page { items: Vec::<u8>::new(), next: Some("position".to_owned()) };
+        let page = Page::<Positioned<Read<u8>>> { items: Vec::new(), next: Some("position".to_owned()) };
         let cursor = first.list(page).next_cursor.expect("there is a next page");
         let second = paging("/v1/a", &format!("status=x&limit=7&cursor={cursor}")).expect("valid");
         assert_eq!(second.request, PageRequest { after: Some("position".to_owned()), limit: 7 });

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
-use store::StoreError;
+use store::{StoreError, Unreadable};
 
 /// Seconds. DynamoDB, SQS and KMS recover from throttling within moments.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -125,7 +125,9 @@ impl From<StoreError> for Problem {
             StoreError::TooLarge => {
                 Self::new(Code::PayloadTooLarge, "The object is larger than we can keep.")
             }
-            StoreError::Corrupt { .. } => Self::internal(error),
+            StoreError::Corrupt(ref unreadable) => {
+                Self::new(Code::Unreadable, unreadable_detail(unreadable)).because(error)
+            }
         }
     }
 }
@@ -152,6 +154,12 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(Raised(Arc::new(self)));
         response
     }
+}
+
+/// Without the cause, which may repeat what is stored.
+pub(crate) fn unreadable_detail(unreadable: &Unreadable) -> String {
+    let kind = unreadable.kind.replace('_', " ");
+    format!("The {kind} is stored in a form that this release can't read. The cause is in our log.")
 }
 
 /// The body of a problem.
@@ -181,7 +189,7 @@ impl<'a> ProblemBody<'a> {
     pub(crate) fn new(problem: &'a Problem, instance: &'a str, request_id: &'a str) -> Self {
         let (errors, omitted) = problem.errors.split_at(problem.errors.len().min(MAX_ERRORS));
         Self {
-            problem_type: format!("/errors/{}", problem.code.as_str()),
+            problem_type: problem.code.problem_type(),
             title: problem.code.title(),
             status: problem.code.status().as_u16(),
             detail: match omitted.len() {

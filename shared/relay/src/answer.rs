@@ -26,7 +26,7 @@ impl Answer {
         let (outcome, error) = match verdict {
             Verdict::Succeeded => (AttemptOutcome::Succeeded, None),
             Verdict::Retry { kind, .. } => (AttemptOutcome::Failed, Some(kind)),
-            Verdict::Stop => (AttemptOutcome::Failed, Some(FailureKind::Rejected)),
+            Verdict::Stop { kind } => (AttemptOutcome::Failed, Some(kind)),
             Verdict::Disable => (AttemptOutcome::Failed, Some(FailureKind::Status)),
         };
         let response = self.outcome.as_ref().ok();
@@ -126,9 +126,16 @@ pub enum SendError {
     /// Over HTTP/2 also a header that is a little too large.
     #[error("the answer breaks the rules of HTTP")]
     Protocol(#[source] Arc<dyn Error + Send + Sync>),
-    /// Of destinations that are no URL; the text is for the owner of the endpoint.
+    /// Of destinations that are no URL, as the following ones; the text is for the owner of the endpoint. The delivery has
+    /// more bytes than the destination takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The body is not what the destination takes.
     #[error("{0}")]
     NotSendable(String),
+    /// The destination is not one to send to from here. Its endpoint can be corrected.
+    #[error("{0}")]
+    NoPlace(String),
     /// The same. The code and the text are the service's.
     #[error("not taken: {0}")]
     NotTaken(String),
@@ -152,7 +159,8 @@ impl SendError {
             Self::Timeout => FailureKind::Timeout,
             Self::HeaderTooLarge(_) | Self::BodyTooLarge => FailureKind::ResponseTooLarge,
             Self::ReservedHeader(_) | Self::Protocol(_) => FailureKind::Protocol,
-            Self::NotSendable(_) => FailureKind::NotSendable,
+            Self::TooLarge(_) => FailureKind::TooLarge,
+            Self::NotSendable(_) | Self::NoPlace(_) => FailureKind::NotSendable,
             Self::NotTaken(_) => FailureKind::NotTaken,
         }
     }
@@ -179,25 +187,32 @@ pub enum Verdict {
         kind: FailureKind,
         retry_after_seconds: Option<u32>,
     },
-    /// The endpoint wants this delivery no more ([`RETRY`]).
-    Stop,
+    /// No later attempt can end otherwise: the endpoint wants this delivery no more ([`RETRY`]), or the destination can't
+    /// take it.
+    Stop {
+        kind: FailureKind,
+    },
     /// 410 Gone: the endpoint wants no more deliveries.
     Disable,
 }
 
 /// As "Delivery success and failure" of Standard Webhooks says: 2xx succeeds whatever the body, 410 disables, a
-/// redirect is a failure like any other. An endpoint that does not succeed can say that it never will ([`RETRY`]).
+/// redirect is a failure like any other. An endpoint that does not succeed can say that it never will ([`RETRY`]). What a
+/// queue or an event bus can't take is not tried again either: its bytes are the same at every attempt.
 /// `Retry-After` counts for 429 and 503, where RFC 6585 §4 and RFC 9110
 /// §15.6.4 give it a meaning; elsewhere it is mostly left over from some middle box. `now` is when the answer came.
 pub fn classify(answer: &Answer, now: Timestamp) -> Verdict {
     let response = match &answer.outcome {
         Ok(response) => response,
+        Err(error @ (SendError::TooLarge(_) | SendError::NotSendable(_))) => {
+            return Verdict::Stop { kind: error.kind() };
+        }
         Err(error) => return Verdict::Retry { kind: error.kind(), retry_after_seconds: None },
     };
     match response.status {
         200..=299 => Verdict::Succeeded,
         410 => Verdict::Disable,
-        _ if response.rejects => Verdict::Stop,
+        _ if response.rejects => Verdict::Stop { kind: FailureKind::Rejected },
         300..=399 => Verdict::Retry { kind: FailureKind::Redirect, retry_after_seconds: None },
         429 | 503 => {
             let asked = response.retry_after.as_ref().and_then(|value| retry_after::seconds(value, now));

@@ -6,7 +6,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use std::collections::HashMap;
-use store::{Listed, Store, StoreError, StoredDelivery, Walk};
+use store::{Listed, Read, Store, StoreError, StoredDelivery, Walk};
 
 /// What a look found.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub enum LookError {
 }
 
 /// The first `limit` events behind `after`, and which deliveries of them are meant. What is named by its id is found
-/// in one look.
+/// in one look. An event or a delivery that can't be read is passed by, unless there is no other.
 pub async fn look(
     store: &Store,
     filter: &ReplayFilter,
@@ -80,12 +80,12 @@ async fn look_at_range(
     let page = store.walk_events(&walk, limit).await?;
     let mut events = store.events_by_id(page.items.iter().map(|Listed { id, .. }| id)).await?;
     let looked_at = page.items.len();
-    let passed: Vec<Event> = page.items.iter().filter_map(|listed| events.remove(&listed.id)).collect();
+    let passed: Vec<Event> = page.items.iter().filter_map(|listed| events.remove(&listed.id)?.ok()).collect();
     let reached = passed.last().map(|event| event.received_at);
     let wanted: Vec<Event> = passed.into_iter().filter(|event| range.wants(&endpoint, event)).collect();
     let mut deliveries = stored(store, wanted.iter().map(|event| (&event.id, &endpoint.id))).await?;
     let chosen = wanted.into_iter().filter_map(|event| {
-        let delivery = deliveries.remove(&DeliveryId::derive(&event.id, &endpoint.id));
+        let delivery = deliveries.remove(&DeliveryId::derive(&event.id, &endpoint.id)).transpose().ok()?;
         let is_meant = range.takes(&event, delivery.as_ref().map(|stored| &stored.delivery), now);
         is_meant.then(|| Chosen { event, endpoint: endpoint.id.clone(), delivery })
     });
@@ -94,20 +94,25 @@ async fn look_at_range(
 
 async fn one_event(store: &Store, event: Event, endpoints: Vec<EndpointId>) -> Result<Slice, LookError> {
     let mut deliveries = stored(store, endpoints.iter().map(|endpoint| (&event.id, endpoint))).await?;
-    let chosen = endpoints.into_iter().map(|endpoint| {
-        let delivery = deliveries.remove(&DeliveryId::derive(&event.id, &endpoint));
-        Chosen { event: event.clone(), endpoint, delivery }
-    });
-    Ok(Slice { chosen: chosen.collect(), looked_at: 1, next: None, reached: Some(event.received_at) })
+    let (mut chosen, mut unreadable) = (Vec::new(), None);
+    for endpoint in endpoints {
+        match deliveries.remove(&DeliveryId::derive(&event.id, &endpoint)).transpose() {
+            Ok(delivery) => chosen.push(Chosen { event: event.clone(), endpoint, delivery }),
+            Err(error) => unreadable = Some(error),
+        }
+    }
+    match unreadable {
+        Some(error) if chosen.is_empty() => Err(StoreError::Corrupt(error).into()),
+        _ => Ok(Slice { chosen, looked_at: 1, next: None, reached: Some(event.received_at) }),
+    }
 }
 
 async fn stored(
     store: &Store,
     of: impl Iterator<Item = (&EventId, &EndpointId)>,
-) -> Result<HashMap<DeliveryId, StoredDelivery>, StoreError> {
+) -> Result<HashMap<DeliveryId, Read<StoredDelivery>>, StoreError> {
     let ids: Vec<DeliveryId> = of.map(|(event, endpoint)| DeliveryId::derive(event, endpoint)).collect();
-    let found = store.deliveries_by_id(&ids).await?;
-    Ok(found.into_iter().map(|stored| (stored.delivery.id.clone(), stored)).collect())
+    store.deliveries_by_id(&ids).await
 }
 
 async fn open_endpoint(store: &Store, id: &EndpointId) -> Result<Endpoint, LookError> {

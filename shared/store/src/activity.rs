@@ -5,6 +5,7 @@
 
 use crate::item::{Item, get_number, get_text, key, number};
 use crate::keys::{self, ACTIVITY, Keyed};
+use crate::unreadable::{read_each, read_one};
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
@@ -46,19 +47,24 @@ impl Store {
     /// AP47: a source's activity. Consistent: what an ETag is made of must not go back and forth.
     pub async fn activity(&self, source: &SourceId) -> Result<Activity, StoreError> {
         let found = self.get(source.as_str(), ACTIVITY, true).await?;
-        Ok(found.as_ref().map(read).transpose()?.unwrap_or_default())
+        found.map_or(Ok(Activity::default()), |item| read_one(source.as_str(), read(&item)))
     }
 
-    /// AP47 for many; those of which nothing is known are left out.
+    /// AP47 for many; those of which nothing is known, or nothing can be read, are left out.
     pub async fn activity_of(
         &self,
         sources: impl IntoIterator<Item = &SourceId>,
     ) -> Result<HashMap<SourceId, Activity>, StoreError> {
         let wanted: Vec<Of<'_>> = sources.into_iter().map(Of).collect();
         let items = self.batch_get(&wanted, false).await?;
-        let found =
-            items.iter().filter_map(|item| Some((get_text(item, keys::PK)?.parse().ok()?, read(item))));
-        found.map(|(id, activity)| activity.map(|activity| (id, activity))).collect()
+        let mut found = HashMap::with_capacity(items.len());
+        for item in &items {
+            let id = get_text(item, keys::PK).unwrap_or_default();
+            if let (Ok(source), Ok(activity)) = (id.parse(), read_each(id, read(item))?) {
+                found.insert(source, activity);
+            }
+        }
+        Ok(found)
     }
 
     /// AP48: notes that an event of the source was received at `at`; nothing, if a later one is noted already.

@@ -2,9 +2,10 @@
 //! lives under one key and is listed by one Query.
 
 use crate::item::{Condition, DATA, Item, REVISION, blob, decode_item, get_number, key, number};
-use crate::listing::{Page, PageRequest};
+use crate::listing::{Page, PageRequest, Positioned};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{read_one, read_page};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{ApiKey, Endpoint, Source};
 use serde::{Serialize, de::DeserializeOwned};
@@ -46,7 +47,7 @@ pub struct Versioned<T> {
 impl Store {
     /// AP1: a configuration item by its id. Consistent: a change is seen by the next request.
     pub async fn config<C: Config>(&self, id: &str) -> Result<Option<Versioned<C>>, StoreError> {
-        self.get(C::KIND, id, true).await?.as_ref().map(read::<C>).transpose()
+        self.get(C::KIND, id, true).await?.map(|item| read_one(id, read::<C>(&item))).transpose()
     }
 
     /// AP2: writes a new item; [`StoreError::Conflict`] if the id is taken.
@@ -92,20 +93,33 @@ impl Store {
     }
 
     /// AP5: the items of a kind, newest first (ids sort by time).
-    pub async fn configs<C: Config>(&self, page: &PageRequest) -> Result<Page<Versioned<C>>, StoreError> {
+    pub async fn configs<C: Config>(
+        &self,
+        page: &PageRequest,
+    ) -> Result<Page<Positioned<Read<Versioned<C>>>>, StoreError> {
         let before = page.after.as_deref();
         let found = self.query(Index::Table, C::KIND, Range::Descending { before }, page.limit).await?;
-        let items = found.items.iter().map(read::<C>).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page { items, next: found.next })
+        read_page(found, read::<C>)
     }
 
-    /// AP5, all pages: for readers that need every item, such as the matching of events to endpoints.
+    /// AP5, all pages: for readers that need every item, such as the matching of events to endpoints. One that can't be read
+    /// is left out: what it asks for can't be done, and all the others are not to wait for its repair.
     pub async fn all_configs<C: Config>(&self) -> Result<Vec<C>, StoreError> {
+        let all = self.each_config::<C>().await?;
+        Ok(all.into_iter().filter_map(|config| Some(config.item.ok()?.value)).collect())
+    }
+
+    /// AP5: the ids of all items, those that can't be read included.
+    pub async fn config_ids<C: Config>(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.each_config::<C>().await?.into_iter().map(|config| config.position).collect())
+    }
+
+    async fn each_config<C: Config>(&self) -> Result<Vec<Positioned<Read<Versioned<C>>>>, StoreError> {
         let mut all = Vec::new();
         let mut request = PageRequest { after: None, limit: 1000 };
         loop {
             let page = self.configs::<C>(&request).await?;
-            all.extend(page.items.into_iter().map(|versioned| versioned.value));
+            all.extend(page.items);
             match page.next {
                 Some(next) => request.after = Some(next),
                 None => return Ok(all),

@@ -12,7 +12,8 @@ use crate::keys::{
 };
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{read_all, read_one};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{DeadLetter, DeadLetterId};
 use futures::future::try_join_all;
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-const KIND: &str = "dead letter";
+const KIND: &str = "dead_letter";
 /// The sealed message, or its parts.
 const SEALED: &str = "s";
 
@@ -78,21 +79,16 @@ impl Store {
     /// AP71: a dead letter by its id.
     pub async fn dead_letter(&self, id: &DeadLetterId) -> Result<Option<StoredDeadLetter>, StoreError> {
         let Place { pk, sk } = Place::of_dead_letter(id);
-        self.get(&pk, &sk, true).await?.map(read).transpose()
+        self.get(&pk, &sk, true).await?.map(|item| read_one(&sk, read(item))).transpose()
     }
 
-    /// AP71 for many, each by itself: one that can't be read keeps no other from being seen. Unknown ones are left out.
+    /// AP71 for many; unknown ones are left out.
     pub async fn dead_letters_by_id(
         &self,
         ids: impl IntoIterator<Item = &DeadLetterId>,
-    ) -> Result<HashMap<DeadLetterId, Result<StoredDeadLetter, StoreError>>, StoreError> {
+    ) -> Result<HashMap<DeadLetterId, Read<StoredDeadLetter>>, StoreError> {
         let places: Vec<Place> = ids.into_iter().map(Place::of_dead_letter).collect();
-        let items = self.batch_get(&places, false).await?;
-        let named = items.into_iter().filter_map(|item| {
-            let id = get_text(&item, keys::SK)?.parse().ok()?;
-            Some((id, read(item)))
-        });
-        Ok(named.collect())
+        read_all(&self.batch_get(&places, false).await?, |item| read(item.clone()))
     }
 
     /// AP72: the sealed message of a letter that was read. Costs nothing where it stood in the item.

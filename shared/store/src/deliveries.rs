@@ -6,10 +6,12 @@ use crate::item::{Condition, DATA, Item, blob, decode_item, get_text, key, numbe
 use crate::keys::{self, Keyed, due_key_for, due_shard_key, mailbox_key, mailbox_sort_key, time_of_key};
 use crate::mailbox::{self, Asked, Placed};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{read_all, read_one};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use domain::{Delivery, DeliveryId};
+use domain::{Delivery, DeliveryId, EndpointId, Event};
 use jiff::Timestamp;
+use std::collections::HashMap;
 
 const KIND: &str = "delivery";
 /// Counts the writes of a delivery.
@@ -58,15 +60,28 @@ pub enum DueClaim {
 impl Store {
     /// AP16: a delivery by its id.
     pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
-        self.get(id.pk(), id.sk(), true).await?.as_ref().map(read).transpose()
+        self.get(id.pk(), id.sk(), true).await?.map(|item| read_one(id.sk(), read(&item))).transpose()
     }
 
     /// AP16 for many; those never attempted are left out.
     pub async fn deliveries_by_id(
         &self,
         ids: impl IntoIterator<Item = &DeliveryId>,
-    ) -> Result<Vec<StoredDelivery>, StoreError> {
-        self.batch_get(ids, false).await?.iter().map(read).collect()
+    ) -> Result<HashMap<DeliveryId, Read<StoredDelivery>>, StoreError> {
+        read_all(&self.batch_get(ids, false).await?, read)
+    }
+
+    /// The event and the endpoint of a delivery, known by its id alone, of which the event's is a part (AP12). One that was
+    /// never attempted has no item: its endpoint is among those that the event was matched to.
+    pub async fn event_of_delivery(
+        &self,
+        delivery: &DeliveryId,
+    ) -> Result<Option<(Event, EndpointId)>, StoreError> {
+        let Some(record) = self.event(&delivery.event()).await? else { return Ok(None) };
+        let event = record.event;
+        let is_meant = |endpoint: &&EndpointId| DeliveryId::derive(&event.id, endpoint) == *delivery;
+        let endpoint = event.endpoints.iter().find(is_meant).cloned();
+        Ok(endpoint.map(|endpoint| (event, endpoint)))
     }
 
     /// AP45: takes a delivery out of the due-index, without reading it.

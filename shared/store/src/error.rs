@@ -1,5 +1,6 @@
 //! What can go wrong at the table.
 
+use crate::Unreadable;
 use aws_sdk_dynamodb::error::SdkError;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -20,12 +21,8 @@ pub enum StoreError {
     #[error("the item is larger than DynamoDB takes")]
     TooLarge,
     /// The item can't be read by this version.
-    #[error("a stored {kind} can't be read")]
-    Corrupt {
-        kind: &'static str,
-        #[source]
-        source: Cause,
-    },
+    #[error(transparent)]
+    Corrupt(#[from] Unreadable),
 }
 
 impl StoreError {
@@ -37,6 +34,6 @@ impl StoreError {
     }
 
     pub(crate) fn corrupt(kind: &'static str, source: impl Into<Cause>) -> Self {
-        Self::Corrupt { kind, source: source.into() }
+        Self::Corrupt(Unreadable::because(kind, source))
     }
 }

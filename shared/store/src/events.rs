@@ -7,13 +7,12 @@
 use crate::item::{
     Condition, DATA, Item, blob, get_blob_named, get_text, get_text_set, key, number, text, text_set,
 };
-use crate::keys::{self, Keyed, TimeIndex, time_sort_key};
-use crate::listing::{Page, PageRequest};
+use crate::keys::{self, Keyed, TimeIndex, time_sort_key, timeline_key, timeline_sort_key};
 use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{id_of, read_each, read_one};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use domain::{DeliveryId, EndpointId, Event, EventId, PaymentId};
-use futures::future::try_join_all;
+use domain::{EndpointId, Event, EventId};
 use providers::VerifiedMeta;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -96,7 +95,7 @@ impl Store {
     /// notification's facts are not kept.
     ///
     /// `opens_payment`: the event is the first of its payment, whose own entry in the listing by time stands
-    /// for both, which saves a write.
+    /// for both, and whose item names it for the payment's timeline. That saves two writes.
     pub async fn commit_event(
         &self,
         event: &Event,
@@ -172,6 +171,10 @@ impl Store {
         if !opens_payment {
             item.insert(keys::GSI1PK.to_owned(), text(TimeIndex::Events.key_for(&event.id)));
             item.insert(keys::GSI1SK.to_owned(), text(time_sort_key(event.received_at, &event.id)));
+            if let Some(payment) = &event.payment {
+                item.insert(keys::GSI2PK.to_owned(), text(timeline_key(payment)));
+                item.insert(keys::GSI2SK.to_owned(), text(timeline_sort_key(event)));
+            }
         }
         Ok(item)
     }
@@ -179,7 +182,7 @@ impl Store {
     /// AP12: an event by its id, with its request.
     pub async fn event(&self, id: &EventId) -> Result<Option<EventRecord>, StoreError> {
         match self.get(id.pk(), id.sk(), true).await? {
-            Some(item) => self.read(&item).await.map(Some),
+            Some(item) => read_one(id.sk(), self.read(&item).await).map(Some),
             None => Ok(None),
         }
     }
@@ -188,73 +191,26 @@ impl Store {
     pub async fn events_by_id(
         &self,
         ids: impl IntoIterator<Item = &EventId>,
-    ) -> Result<HashMap<EventId, Event>, StoreError> {
-        let items = self.batch_get(ids, false).await?;
-        let events = try_join_all(items.iter().map(|item| self.read_event(item))).await?;
-        Ok(events.into_iter().map(|event| (event.id.clone(), event)).collect())
+    ) -> Result<HashMap<EventId, Read<Event>>, StoreError> {
+        let mut events = HashMap::new();
+        for item in &self.batch_get(ids, false).await? {
+            let Ok(id) = id_of(item).parse() else { continue };
+            events.insert(id, read_each(id_of(item), self.read_event(item).await)?);
+        }
+        Ok(events)
     }
 
     /// AP12 for many, with their requests: as many as may be held in memory.
     pub async fn event_records(
         &self,
         ids: impl IntoIterator<Item = &EventId>,
-    ) -> Result<HashMap<EventId, EventRecord>, StoreError> {
-        let items = self.batch_get(ids, false).await?;
-        let records = try_join_all(items.iter().map(|item| self.read(item))).await?;
-        Ok(records.into_iter().map(|record| (record.event.id.clone(), record)).collect())
-    }
-
-    /// AP13: the events of a payment, by id, without their requests. One item collection, so one Query.
-    pub async fn payment_events(
-        &self,
-        payment: &PaymentId,
-        page: &PageRequest,
-    ) -> Result<Page<Event>, StoreError> {
-        let answer = self.query_prefix(payment.pk(), EventId::PREFIX, page).await?;
-        let events = try_join_all(answer.items.iter().map(|item| self.read_event(item))).await?;
-        // Another payment's events may share the collection.
-        let items = events.into_iter().filter(|event| event.payment.as_ref() == Some(payment)).collect();
-        Ok(Page { items, next: answer.next })
-    }
-
-    /// AP13, all pages.
-    pub async fn all_payment_events(&self, payment: &PaymentId) -> Result<Vec<Event>, StoreError> {
-        let mut all = Vec::new();
-        let mut request = PageRequest { after: None, limit: 1000 };
-        loop {
-            let page = self.payment_events(payment, &request).await?;
-            all.extend(page.items);
-            match page.next {
-                Some(next) => request.after = Some(next),
-                None => return Ok(all),
-            }
+    ) -> Result<HashMap<EventId, Read<EventRecord>>, StoreError> {
+        let mut records = HashMap::new();
+        for item in &self.batch_get(ids, false).await? {
+            let Ok(id) = id_of(item).parse() else { continue };
+            records.insert(id, read_each(id_of(item), self.read(item).await)?);
         }
-    }
-
-    /// The event and the endpoint of a delivery, known by its id alone. One that was never attempted has no item;
-    /// it is found among the events of its collection by the endpoints that these were matched to.
-    pub async fn event_of_delivery(
-        &self,
-        delivery: &DeliveryId,
-    ) -> Result<Option<(Event, EndpointId)>, StoreError> {
-        let mut request = PageRequest { after: None, limit: 1000 };
-        loop {
-            let page = self.query_prefix(delivery.pk(), EventId::PREFIX, &request).await?;
-            for item in &page.items {
-                let event = self.read_event(item).await?;
-                let matched = event
-                    .endpoints
-                    .iter()
-                    .find(|endpoint| DeliveryId::derive(&event.id, endpoint) == *delivery);
-                if let Some(endpoint) = matched.cloned() {
-                    return Ok(Some((event, endpoint)));
-                }
-            }
-            match page.next {
-                Some(next) => request.after = Some(next),
-                None => return Ok(None),
-            }
-        }
+        Ok(records)
     }
 
     /// An event without its request. Of what is not in parts only the beginning is decompressed.

@@ -8,6 +8,7 @@
 
 use crate::item::{Item, get_number, get_text, key, number};
 use crate::keys::{self, HEALTH, Keyed};
+use crate::unreadable::{read_each, read_one};
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
@@ -39,19 +40,24 @@ impl Store {
     /// AP33: how an endpoint fares.
     pub async fn standing(&self, endpoint: &EndpointId, consistent: bool) -> Result<Standing, StoreError> {
         let item = self.get(endpoint.as_str(), HEALTH, consistent).await?;
-        item.as_ref().map_or(Ok(Standing::default()), read)
+        item.map_or(Ok(Standing::default()), |item| read_one(endpoint.as_str(), read(&item)))
     }
 
-    /// AP33 for many; those of which nothing is known are left out.
+    /// AP33 for many; those of which nothing is known, or nothing can be read, are left out.
     pub async fn standings(
         &self,
         endpoints: impl IntoIterator<Item = &EndpointId>,
     ) -> Result<HashMap<EndpointId, Standing>, StoreError> {
         let wanted: Vec<Of<'_>> = endpoints.into_iter().map(Of).collect();
         let items = self.batch_get(&wanted, false).await?;
-        let found =
-            items.iter().filter_map(|item| Some((get_text(item, keys::PK)?.parse().ok()?, read(item))));
-        found.map(|(id, standing)| standing.map(|standing| (id, standing))).collect()
+        let mut found = HashMap::with_capacity(items.len());
+        for item in &items {
+            let id = get_text(item, keys::PK).unwrap_or_default();
+            if let (Ok(endpoint), Ok(standing)) = (id.parse(), read_each(id, read(item))?) {
+                found.insert(endpoint, standing);
+            }
+        }
+        Ok(found)
     }
 
     /// AP34: counts a failure; gives what it makes.

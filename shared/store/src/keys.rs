@@ -1,6 +1,6 @@
 //! Keys, index entries and expiry: the only place that knows how ids become keys.
 
-use domain::{DeadLetterId, DeliveryId, EndpointId, EventId, PaymentId, QuarantineId, SourceId};
+use domain::{DeadLetterId, DeliveryId, EndpointId, Event, EventId, PaymentId, QuarantineId, SourceId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -10,7 +10,8 @@ pub(crate) const SK: &str = "SK";
 pub(crate) const GSI1: &str = "GSI1";
 pub(crate) const GSI1PK: &str = "GSI1PK";
 pub(crate) const GSI1SK: &str = "GSI1SK";
-/// Look-ups: payments by merchant reference, deliveries by due time or by the mailbox that they wait in. Sparse.
+/// Look-ups: payments by merchant reference, events by payment, deliveries by due time or by the mailbox that they wait in.
+/// Sparse.
 pub(crate) const GSI2: &str = "GSI2";
 pub(crate) const GSI2PK: &str = "GSI2PK";
 pub(crate) const GSI2SK: &str = "GSI2SK";
@@ -75,10 +76,34 @@ impl TimeIndex {
     }
 }
 
-/// Sorts by time, then by event: milliseconds as 11 hex digits (enough until the year 2527), then the part of
-/// the event's id that its partition does not give.
+/// How a time is written in a key: in milliseconds as hex digits, enough until the year 2527.
+pub(crate) const TIME_CHARS: usize = 11;
+const LAST_TIME_MS: i64 = 0xfff_ffff_ffff;
+
+/// Text order is time order. A provider may name any time: one beyond the range counts as its end.
+fn time_key(at: Timestamp) -> String {
+    format!("{:011x}", at.as_millisecond().clamp(0, LAST_TIME_MS))
+}
+
+/// Sorts by time, then by event: the part of the event's id that its partition does not give.
 pub(crate) fn time_sort_key(at: Timestamp, event: &EventId) -> String {
-    format!("{:011x}{}", at.as_millisecond().max(0), event_suffix(event))
+    format!("{}{}", time_key(at), event_suffix(event))
+}
+
+/// The events of a payment, in the sparse index.
+pub(crate) fn timeline_key(payment: &PaymentId) -> String {
+    format!("T#{payment}")
+}
+
+/// By the provider's clock; by ours where the provider does not say, and where two happened at the same time.
+pub(crate) fn timeline_sort_key(event: &Event) -> String {
+    let received = time_key(event.received_at);
+    let happened = event.notification.occurred_at.map(time_key);
+    timeline_position(happened.as_deref().unwrap_or(&received), &received, &event.id)
+}
+
+pub(crate) fn timeline_position(happened: &str, received: &str, event: &EventId) -> String {
+    format!("{happened}{received}{}", event_suffix(event))
 }
 
 fn event_suffix(event: &EventId) -> &str {
@@ -87,7 +112,7 @@ fn event_suffix(event: &EventId) -> &str {
 
 /// The event of an entry of a listing by time: its partition is the table's PK, the rest ends the sort key.
 pub(crate) fn event_of_entry(pk: &str, time_sort_key: &str) -> Option<EventId> {
-    format!("{}{pk}{}", EventId::PREFIX, time_sort_key.get(11..)?).parse().ok()
+    format!("{}{pk}{}", EventId::PREFIX, time_sort_key.get(TIME_CHARS..)?).parse().ok()
 }
 
 /// An id that names its own item collection.
@@ -147,7 +172,7 @@ pub(crate) fn quarantine_key(partition: &str) -> String {
 
 /// Before all that was received at `at` or later, and after all before it.
 pub(crate) fn time_bound(at: Timestamp) -> String {
-    format!("{:011x}", at.as_millisecond().max(0))
+    time_key(at)
 }
 
 /// Who relays an event: beside it, where nobody looks for events.
@@ -159,7 +184,7 @@ pub(crate) fn claim_sort_key(event: &EventId, is_confirmation: bool) -> String {
 /// As [`time_sort_key`], for a request in quarantine.
 pub(crate) fn quarantine_sort_key(at: Timestamp, id: &QuarantineId) -> String {
     let minted = &id.as_str()[QuarantineId::PREFIX.len() + id.partition().len()..];
-    format!("{:011x}{minted}", at.as_millisecond().max(0))
+    format!("{}{minted}", time_key(at))
 }
 
 /// As [`time_sort_key`], for a dead letter.
@@ -234,12 +259,12 @@ pub(crate) fn is_mailbox(key: &str) -> bool {
 /// As [`time_sort_key`], for a delivery that waits in a mailbox.
 pub(crate) fn mailbox_sort_key(at: Timestamp, delivery: &DeliveryId) -> String {
     let own = &delivery.as_str()[DeliveryId::PREFIX.len() + delivery.partition().len()..];
-    format!("{:011x}{own}", at.as_millisecond().max(0))
+    format!("{}{own}", time_key(at))
 }
 
 /// The time that a sort key begins with.
 pub(crate) fn time_of_key(sort_key: &str) -> Option<Timestamp> {
-    let milliseconds = i64::from_str_radix(sort_key.get(..11)?, 16).ok()?;
+    let milliseconds = i64::from_str_radix(sort_key.get(..TIME_CHARS)?, 16).ok()?;
     Timestamp::from_millisecond(milliseconds).ok()
 }
 

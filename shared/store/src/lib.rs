@@ -26,6 +26,8 @@ mod query;
 mod replays;
 mod segments;
 mod table;
+mod timeline;
+mod unreadable;
 
 pub use activity::Activity;
 pub use claims::EventClaim;
@@ -36,7 +38,7 @@ pub use error::StoreError;
 pub use events::{Committed, EventRecord, RawEvent, event_fits};
 pub use keys::{DUE_SHARDS, Retention};
 pub use limits::Lease;
-pub use listing::{Listed, Page, PageRequest};
+pub use listing::{Listed, Order, Page, PageRequest, Positioned};
 pub use mailbox::{Asked, Placed};
 pub use meter::Meter;
 pub use payments::StoredPayment;
@@ -45,6 +47,7 @@ pub use quarantine::{
     QUARANTINE_MAX_REQUESTS_PER_DAY, QuarantineDay, Quarantined, SealedRequest,
 };
 pub use replays::Walk;
+pub use unreadable::{Read, Unreadable};
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use crate::item::get_text;
 use crate::keys::{self, TIME_SHARDS, TimeIndex, event_of_entry};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError};
+use crate::{Read, Store, StoreError};
 use domain::{EventId, PaymentId};
 use futures::future::try_join_all;
 
@@ -14,10 +14,42 @@ pub struct PageRequest {
     pub limit: usize,
 }
 
+/// Which way a listing goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Least position first.
+    Ascending,
+    /// Greatest position first.
+    Descending,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
+}
+
+/// An item and its position: the listing goes on after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Positioned<T> {
+    pub item: T,
+    pub position: String,
+}
+
+impl<T> Page<Positioned<Read<T>>> {
+    /// The same page of something else. What can't be read stays what it is.
+    pub fn map<U>(self, mut of: impl FnMut(T) -> U) -> Page<Positioned<Read<U>>> {
+        let entry = |Positioned { item, position }: Positioned<Read<T>>| Positioned {
+            item: item.map(&mut of),
+            position,
+        };
+        Page { items: self.items.into_iter().map(entry).collect(), next: self.next }
+    }
+
+    /// What can be read of it.
+    pub fn readable(&self) -> impl Iterator<Item = &T> {
+        self.items.iter().filter_map(|entry| entry.item.as_ref().ok())
+    }
 }
 
 /// An entry of a listing, and the position after it.

@@ -14,9 +14,11 @@ use crate::item::{Item, get_text};
 use crate::keys::{self, mailbox_key, time_of_key};
 use crate::listing::Page;
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, StoredDelivery};
+use crate::unreadable::read_all;
+use crate::{Read, Store, StoreError, StoredDelivery};
 use domain::{DeliveryId, EndpointId, ReplayId};
 use jiff::Timestamp;
+use std::collections::HashMap;
 
 /// Who asked for the delivery to be placed, where somebody did.
 pub(crate) const ASKED: &str = "a";
@@ -67,13 +69,12 @@ impl Store {
         Ok(Page { items: ids.collect(), next: found.next })
     }
 
-    /// AP44: deliveries as they are at this moment, each by itself, so that one that can't be read keeps no other from its
-    /// turn; those without an item are left out.
+    /// AP44: deliveries as they are at this moment; those without an item are left out.
     pub async fn current_deliveries(
         &self,
         ids: impl IntoIterator<Item = &DeliveryId>,
-    ) -> Result<Vec<Result<StoredDelivery, StoreError>>, StoreError> {
-        Ok(self.batch_get(ids, true).await?.iter().map(read).collect())
+    ) -> Result<HashMap<DeliveryId, Read<StoredDelivery>>, StoreError> {
+        read_all(&self.batch_get(ids, true).await?, read)
     }
 }
 

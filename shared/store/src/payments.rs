@@ -6,10 +6,11 @@ use crate::item::{
     Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
 };
 use crate::keys::{self, Keyed, TimeIndex, merchant_reference_key, time_sort_key};
-use crate::listing::{Page, PageRequest};
+use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
 use crate::segments::{Base, Layout, SEGMENT};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{id_of, read_each, read_one};
+use crate::{Read, Store, StoreError, codec};
 use domain::{Payment, PaymentId};
 use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
@@ -42,7 +43,7 @@ impl Store {
     /// AP6: a payment by its id.
     pub async fn payment(&self, id: &PaymentId) -> Result<Option<StoredPayment>, StoreError> {
         match self.get(id.pk(), id.sk(), true).await? {
-            Some(item) => self.read_payment(&item, true).await.map(Some),
+            Some(item) => read_one(id.sk(), self.read_payment(&item, true).await).map(Some),
             None => Ok(None),
         }
     }
@@ -55,15 +56,19 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &PaymentId>,
         consistent: bool,
-    ) -> Result<HashMap<PaymentId, StoredPayment>, StoreError> {
+    ) -> Result<HashMap<PaymentId, Read<StoredPayment>>, StoreError> {
         let items = self.batch_get(ids, consistent).await?;
         let mut reads = stream::iter(items)
-            .map(async |item: Item| self.read_payment(&item, consistent).await)
+            .map(async |item: Item| {
+                let id = id_of(&item).to_owned();
+                let read = read_each(&id, self.read_payment(&item, consistent).await);
+                (id, read)
+            })
             .buffer_unordered(HISTORIES_AT_ONCE);
         let mut found = HashMap::new();
-        while let Some(stored) = reads.next().await {
-            let stored = stored?;
-            found.insert(stored.payment.id.clone(), stored);
+        while let Some((id, read)) = reads.next().await {
+            let Ok(id) = id.parse() else { continue };
+            found.insert(id, read?);
         }
         Ok(found)
     }
@@ -98,28 +103,21 @@ impl Store {
         self.put(head, Condition::revision(revision)).await
     }
 
-    /// AP9: payments by the merchant's own reference, newest first.
+    /// AP9: payments by the merchant's own reference, newest first. A reference longer than its key may share the entry with
+    /// another, so the caller looks at the reference of what it reads (AP7).
     pub async fn payments_by_merchant_reference(
         &self,
         reference: &str,
         page: &PageRequest,
-    ) -> Result<Page<Payment>, StoreError> {
+    ) -> Result<Page<Listed<PaymentId>>, StoreError> {
         let before = page.after.as_deref();
         let partition = merchant_reference_key(reference);
-        let entries = self.query(Index::Gsi2, &partition, Range::Descending { before }, page.limit).await?;
-        let ids: Vec<PaymentId> =
-            entries.items.iter().filter_map(|entry| get_text(entry, keys::SK)?.parse().ok()).collect();
-        let mut found = self.payments(&ids, false).await?;
-        // The index may be a moment behind a payment whose reference has changed.
-        let items = ids
-            .iter()
-            .filter_map(|id| found.remove(id))
-            .map(|stored| stored.payment)
-            .filter(|payment| {
-                payment.ledger.merchant_reference.as_ref().is_some_and(|register| register.value == reference)
-            })
-            .collect();
-        Ok(Page { items, next: entries.next })
+        let found = self.query(Index::Gsi2, &partition, Range::Descending { before }, page.limit).await?;
+        let items = found.items.iter().filter_map(|entry| {
+            let id = get_text(entry, keys::SK)?.parse().ok()?;
+            Some(Listed { id, position: get_text(entry, keys::GSI2SK)?.to_owned() })
+        });
+        Ok(Page { items: items.collect(), next: found.next })
     }
 }
 

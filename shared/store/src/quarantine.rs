@@ -7,10 +7,11 @@
 
 use crate::item::{Condition, DATA, Item, blob, decode_item, get_number, get_text, key, number, text};
 use crate::keys::{self, Keyed, Place, TimeIndex, quarantine_key, quarantine_quota, quarantine_sort_key};
-use crate::listing::{Listed, Page, PageRequest};
+use crate::listing::{Listed, Page, PageRequest, Positioned};
 use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, codec};
+use crate::unreadable::{read_all, read_each, read_one, read_page};
+use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{Filling, FillingStep, QuarantineId, SourceId, serde_time};
 use jiff::civil::Date;
@@ -34,7 +35,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The counter of a day outlives it, whatever the time zone of whoever looks.
 const QUOTA_KEPT: SignedDuration = SignedDuration::from_hours(2 * 24);
 
-const KIND: &str = "request in quarantine";
+const KIND: &str = "quarantined_request";
 /// The sealed request.
 const SEALED: &str = "s";
 /// The counter's requests and bytes.
@@ -113,7 +114,8 @@ impl Store {
         self.try_update(update).await
     }
 
-    /// AP49: what was kept of these sources on the days (UTC) of these times; days on which nothing was are left out.
+    /// AP49: what was kept of these sources on the days (UTC) of these times; days on which nothing was, and those whose count
+    /// can't be read, are left out.
     pub async fn quarantine_days(
         &self,
         sources: impl IntoIterator<Item = &SourceId> + Clone,
@@ -127,11 +129,12 @@ impl Store {
             .iter()
             .filter_map(|item| Some(((get_text(item, keys::PK)?, get_text(item, keys::SK)?), item)))
             .collect();
-        let found = wanted.iter().filter_map(|(source, day, quota)| {
-            let item = by_key.get(&(quota.pk(), quota.sk()))?;
-            Some(read_day((*source).clone(), *day, item))
-        });
-        found.collect()
+        let mut found = Vec::with_capacity(by_key.len());
+        for (source, day, quota) in &wanted {
+            let Some(item) = by_key.get(&(quota.pk(), quota.sk())) else { continue };
+            found.extend(read_each(source.as_str(), read_day((*source).clone(), *day, item))?);
+        }
+        Ok(found)
     }
 
     /// AP50: notes that clients were told of a step that a source's day has reached.
@@ -175,18 +178,18 @@ impl Store {
     pub async fn quarantined(&self, id: &QuarantineId) -> Result<Option<SealedRequest>, StoreError> {
         let Place { pk, sk } = Place::of_quarantined(id);
         let Some(item) = self.get(&pk, &sk, true).await? else { return Ok(None) };
-        let sealed = self.placed(KIND, &item, SEALED).await?.into_owned();
-        Ok(Some(SealedRequest { entry: read(&item)?, sealed }))
+        let entry = read_one(&sk, read(&item))?;
+        let sealed = read_one(&sk, self.placed(KIND, &item, SEALED).await)?.into_owned();
+        Ok(Some(SealedRequest { entry, sealed }))
     }
 
     /// AP22 for many, without what is sealed; unknown ones are left out.
     pub async fn quarantined_by_id(
         &self,
         ids: impl IntoIterator<Item = &QuarantineId>,
-    ) -> Result<HashMap<QuarantineId, Quarantined>, StoreError> {
+    ) -> Result<HashMap<QuarantineId, Read<Quarantined>>, StoreError> {
         let places: Vec<Place> = ids.into_iter().map(Place::of_quarantined).collect();
-        let items = self.batch_get(&places, false).await?;
-        items.iter().map(read).map(|read| read.map(|entry| (entry.id.clone(), entry))).collect()
+        read_all(&self.batch_get(&places, false).await?, read)
     }
 
     /// AP23: what a source has in quarantine, newest first, without what is sealed.
@@ -194,13 +197,11 @@ impl Store {
         &self,
         source: &SourceId,
         page: &PageRequest,
-    ) -> Result<Page<Quarantined>, StoreError> {
+    ) -> Result<Page<Positioned<Read<Quarantined>>>, StoreError> {
         // Parts stand in the same collection.
         let range = Range::PrefixDescending { prefix: QuarantineId::PREFIX, before: page.after.as_deref() };
         let partition = quarantine_key(&QuarantineId::partition_of(source));
-        let found = self.query(Index::Table, &partition, range, page.limit).await?;
-        let items = found.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page { items, next: found.next })
+        read_page(self.query(Index::Table, &partition, range, page.limit).await?, read)
     }
 
     /// AP24: what is in quarantine, newest first.

@@ -1,7 +1,7 @@
 //! The one kind of Query that is made: a range of one partition, of the table or of an index, a page at a time.
 
 use crate::item::{Item, get_text, key, text};
-use crate::listing::{Page, PageRequest};
+use crate::listing::Page;
 use crate::{Store, StoreError, keys};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 
@@ -80,16 +80,5 @@ impl Store {
         self.meter.read(answer.consumed_capacity());
         let next = answer.last_evaluated_key().and_then(|last| get_text(last, sort_name)).map(str::to_owned);
         Ok(Page { items: answer.items.unwrap_or_default(), next })
-    }
-
-    /// The items of one collection whose sort key begins with `prefix`, in order.
-    pub(crate) async fn query_prefix(
-        &self,
-        pk: &str,
-        prefix: &str,
-        page: &PageRequest,
-    ) -> Result<Page<Item>, StoreError> {
-        let range = Range::Prefix { prefix, after: page.after.as_deref() };
-        self.query(Index::Table, pk, range, page.limit).await
     }
 }

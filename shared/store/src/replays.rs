@@ -8,9 +8,10 @@ use crate::item::{
     Condition, DATA, Item, REVISION, blob, decode_item, get_number, get_text, key, number, text,
 };
 use crate::keys::{self, RUNNING_REPLAYS, TIME_SHARDS, TimeIndex, event_of_entry, time_bound};
-use crate::listing::{Listed, Page, PageRequest};
+use crate::listing::{Listed, Page, PageRequest, Positioned};
 use crate::query::{Index, Range};
-use crate::{Store, StoreError, Versioned, codec};
+use crate::unreadable::{read_one, read_page};
+use crate::{Read, Store, StoreError, Versioned, codec};
 use domain::{EventId, Replay, ReplayId};
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -33,15 +34,17 @@ pub struct Walk<'a> {
 impl Store {
     /// AP27: a replay by its id.
     pub async fn replay(&self, id: &ReplayId) -> Result<Option<Versioned<Replay>>, StoreError> {
-        self.get(KIND, id.as_str(), true).await?.as_ref().map(read).transpose()
+        self.get(KIND, id.as_str(), true).await?.map(|item| read_one(id.as_str(), read(&item))).transpose()
     }
 
     /// AP28: replays, newest first.
-    pub async fn replays(&self, page: &PageRequest) -> Result<Page<Versioned<Replay>>, StoreError> {
+    pub async fn replays(
+        &self,
+        page: &PageRequest,
+    ) -> Result<Page<Positioned<Read<Versioned<Replay>>>>, StoreError> {
         let before = page.after.as_deref();
         let found = self.query(Index::Table, KIND, Range::Descending { before }, page.limit).await?;
-        let items = found.items.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page { items, next: found.next })
+        read_page(found, read)
     }
 
     /// AP29: writes a replay that was read at `revision`, 0 for a new one; gives the new revision.

@@ -3,6 +3,8 @@
 //! The functions run over the real engines of the local stack; nothing is faked but the clock, which a test can
 //! move. Requests go into the router without a socket. Everything panics where it fails: this is for tests only.
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
 use axum::response::Response;
@@ -243,6 +245,16 @@ impl Api {
     pub async fn event(&self, source: &TestSource, id: &str, event_type: &str, data: &Value) {
         let body = json!({"type": event_type, "timestamp": self.now().to_string(), "data": data});
         self.webhook(source, id, body.to_string().as_bytes()).await;
+    }
+
+    /// Makes an item unreadable, as one that a later release has written may be.
+    pub async fn spoil(&self, pk: &str, sk: &str) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let dynamodb = Aws::local(self.stack.engines().clone()).dynamodb();
+        let update = dynamodb.update_item().table_name(local::TABLE).key("PK", text(pk)).key("SK", text(sk));
+        let update = update.condition_expression("attribute_exists(d)").update_expression("SET d = :d");
+        let spoiled = update.expression_attribute_values(":d", AttributeValue::B(Blob::new([9; 9])));
+        spoiled.send().await.expect("it is there");
     }
 
     /// All pages of a list.

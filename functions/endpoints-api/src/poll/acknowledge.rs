@@ -1,6 +1,6 @@
 //! What a cursor of a poll names, and taking a client's word for it.
 
-use super::{readable, replay};
+use super::replay;
 use crate::Deps;
 use domain::{Attempt, AttemptOutcome, DeliveryId, DeliveryStatus};
 use futures::future::try_join_all;
@@ -47,7 +47,8 @@ impl Deps {
                     .iter()
                     .any(|(id, revision)| *id == stored.delivery.id && *revision == stored.revision)
         };
-        let named: Vec<StoredDelivery> = stored.into_iter().filter_map(readable).filter(is_named).collect();
+        let named: Vec<StoredDelivery> =
+            stored.into_values().filter_map(Result::ok).filter(is_named).collect();
         let now = self.clock.now();
         for some in named.chunks(WRITE_AT_ONCE) {
             try_join_all(some.iter().map(|stored| self.record(stored, now))).await?;
@@ -57,27 +58,33 @@ impl Deps {
 
     async fn record(&self, stored: &StoredDelivery, now: Timestamp) -> Result<(), StoreError> {
         let mut delivery = stored.delivery.clone();
-        let is_asked_for = stored.placed.as_ref().is_some_and(|placed| placed.asked.is_some());
-        delivery.attempts.push(Attempt {
-            number: delivery.next_number(),
-            at: now,
-            outcome: AttemptOutcome::Succeeded,
-            status_code: None,
-            latency_ms: 0,
-            error: None,
-            error_detail: None,
-            // As with the attempts that are sent: the first is its event's, whoever asked for it.
-            manual: is_asked_for && !delivery.attempts.is_empty(),
-            repeat: false,
-            replay: replay(stored).cloned(),
-            response_excerpt: None,
-        });
+        delivery.attempts.push(attempt(stored, now));
         delivery.status = DeliveryStatus::Succeeded;
         match self.store.put_delivery(&delivery, stored.revision, Wait::Nothing).await {
             // The same cursor came twice at the same time, or a replay placed it again.
             Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The attempt that has succeeded once the client has the delivery.
+pub(super) fn attempt(stored: &StoredDelivery, now: Timestamp) -> Attempt {
+    let made = &stored.delivery.attempts;
+    let is_asked_for = stored.placed.as_ref().is_some_and(|placed| placed.asked.is_some());
+    Attempt {
+        number: stored.delivery.next_number(),
+        at: now,
+        outcome: AttemptOutcome::Succeeded,
+        status_code: None,
+        latency_ms: 0,
+        error: None,
+        error_detail: None,
+        // As with the attempts that are sent: the first is its event's, whoever asked for it.
+        manual: is_asked_for && !made.is_empty(),
+        repeat: false,
+        replay: replay(stored).cloned(),
+        response_excerpt: None,
     }
 }
 

@@ -3,19 +3,15 @@
 use super::acknowledge::Named;
 use data_encoding::BASE64;
 use domain::{Delivery, DeliveryId, EventId, EventType, serde_time};
+use http::{LARGEST_ANSWER, MAX_ANSWER_WEIGHT, weight};
 use jiff::Timestamp;
 use relay::Signed;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::BTreeMap;
 
-/// What Lambda may answer is 6 MB, of which its adapter makes a JSON string once more: each quote and each backslash of
-/// our answer takes a byte more. The rest is for the answer's frame and headers.
-const MAX_WEIGHT: usize = 5 * 1024 * 1024;
-
-/// A text that exceeds this as it would be written goes as base64, in which nothing is escaped: of the largest body that is
-/// 6,080 KiB, which leaves 64 KiB of an answer of its own.
-const MAX_TEXT_WEIGHT: usize = MAX_WEIGHT;
+/// Of [`LARGEST_ANSWER`], what is not the body: the signatures, most of all.
+const BESIDE_BODY: usize = 64 * 1024;
 
 /// A delivery as it would have been sent: exactly what is signed.
 #[derive(Debug, Serialize)]
@@ -37,7 +33,7 @@ pub(crate) struct Message {
     /// By names in lower case.
     headers: BTreeMap<String, String>,
     body: String,
-    /// Of `body`: `utf-8` as it stands, or `base64` where the bytes are not text, or too long a text to be escaped twice.
+    /// Of `body`: `utf-8` as it stands, or `base64` where the bytes are not text, or too many as text.
     body_encoding: &'static str,
 }
 
@@ -61,8 +57,8 @@ impl From<Signed> for Message {
             line.push_str(&value);
         }
         let (body, body_encoding) = match String::from_utf8(signed.body.into()) {
-            Ok(text) if is_too_heavy(&text) => (BASE64.encode(text.as_bytes()), "base64"),
-            Ok(text) => (text, "utf-8"),
+            Ok(text) if fits_as_text(&text) => (text, "utf-8"),
+            Ok(text) => (BASE64.encode(text.as_bytes()), "base64"),
             Err(error) => (BASE64.encode(error.as_bytes()), "base64"),
         };
         Self { headers, body, body_encoding }
@@ -79,6 +75,29 @@ impl PolledDelivery {
             event_type: delivery.event_type,
             message: signed.into(),
         }
+    }
+}
+
+/// A text with many quotes takes more bytes in an answer than its base64 does.
+fn fits_as_text(text: &str) -> bool {
+    /// `\u0001`, whose backslash counts twice.
+    const MOST_BYTES_OF_A_CHARACTER: usize = 7;
+    text.len() <= (LARGEST_ANSWER - BESIDE_BODY) / MOST_BYTES_OF_A_CHARACTER
+        || weight(&serde_json::to_string(text).expect("a text serialises")) <= LARGEST_ANSWER - BESIDE_BODY
+}
+
+/// A delivery in its final form. Not `Debug`, as below.
+pub(super) struct Packed {
+    id: DeliveryId,
+    text: Box<RawValue>,
+    pub(super) weight: usize,
+}
+
+impl From<PolledDelivery> for Packed {
+    fn from(polled: PolledDelivery) -> Self {
+        let text = to_raw_value(&polled).expect("plain data serialises");
+        let weight = weight(text.get());
+        Self { id: polled.id, text, weight }
     }
 }
 
@@ -110,15 +129,13 @@ impl Answer {
     }
 
     /// Adds a delivery if there is room for it, and tells whether. For the first there always is.
-    pub(super) fn takes(&mut self, polled: PolledDelivery, revision: u64) -> bool {
-        let text = to_raw_value(&polled).expect("plain data serialises");
-        let weight = weight(text.get());
-        if !self.is_empty() && self.weight + weight > MAX_WEIGHT {
+    pub(super) fn takes(&mut self, packed: Packed, revision: u64) -> bool {
+        if !self.is_empty() && self.weight + packed.weight > MAX_ANSWER_WEIGHT {
             return false;
         }
-        self.weight += weight;
-        self.data.push(text);
-        self.named.0.push((polled.id, revision));
+        self.weight += packed.weight;
+        self.data.push(packed.text);
+        self.named.0.push((packed.id, revision));
         true
     }
 
@@ -135,17 +152,6 @@ impl Answer {
             has_more: self.has_more,
         }
     }
-}
-
-fn is_too_heavy(text: &str) -> bool {
-    // Escaped twice, a character of one byte has up to seven.
-    text.len() > MAX_TEXT_WEIGHT / 7
-        && to_raw_value(text).is_ok_and(|escaped| weight(escaped.get()) > MAX_TEXT_WEIGHT)
-}
-
-/// The bytes that a JSON text has inside a JSON string.
-fn weight(json: &str) -> usize {
-    json.len() + json.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use store::RawEvent;
 use support::{Api, TestSource};
 
 /// `count` events of as many payments, each recorded and none delivered.
@@ -61,7 +62,7 @@ async fn a_retry_by_hand_makes_one_more_attempt() {
     api.post(&retry, &json!({})).await.expect_problem(409, "conflict");
     api.delete(&endpoint).await.expect(204);
     api.post(&retry, &json!({})).await.expect_problem(409, "conflict");
-    let unknown = format!("/v1/deliveries/dlv_{}/retry", "0".repeat(40));
+    let unknown = format!("/v1/deliveries/dlv_{}/retry", "0".repeat(56));
     api.post(&unknown, &json!({})).await.expect_problem(404, "not_found");
 }
 
@@ -128,4 +129,36 @@ async fn deliveries_are_filtered() {
     assert_eq!(refused.expect_problem(400, "invalid_parameter").places(), ["endpoint", "status", "colour"]);
     let both = api.get(format!("/v1/deliveries?event={event}&payment={payment}")).await;
     assert_eq!(both.expect_problem(400, "invalid_parameter").places(), ["payment"]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_its_queue_can_never_take_ends_at_once_with_its_reason() {
+    let api = Api::start().await;
+    let source = api.new_source().await;
+    let watching = json!({"type": "poll", "event_types": ["delivery.exhausted"]});
+    api.post("/v1/endpoints", &watching).await.expect(201);
+    events(&api, &source, 1).await;
+    let event = api.get("/v1/events").await.data()[0]["id"].as_str().expect("an id").to_owned();
+    let id = event.parse().expect("an id");
+    let record = api.stack.store.event(&id).await.expect("the store works").expect("it is recorded");
+    let raw = RawEvent { body: vec![b'x'; 1024 * 1024], ..record.raw.expect("it came in a request") };
+    let digest = record.event.notification.digest();
+    api.stack.store.conclude_event(&record.event, &raw, &digest, true).await.expect("the store works");
+
+    let queue = "arn:aws:sqs:us-east-1:000000000000:orders";
+    let settings = json!({"type": "sqs", "arn": queue, "format": "raw", "event_types": ["payment.*"]});
+    let endpoint = api.post("/v1/endpoints", &settings).await.expect(201).id();
+    api.post("/v1/replays", &json!({"event": event, "endpoint": endpoint})).await.expect(201);
+    while api.stack.dispatch().await.expect("the dispatcher runs") > 0 {}
+    let deliveries = api.get(format!("/v1/deliveries?endpoint={endpoint}")).await;
+    let [delivery] = deliveries.data() else { panic!("one delivery: {deliveries:?}") };
+    assert_eq!((&delivery["status"], &delivery["next_attempt_at"]), (&json!("exhausted"), &Value::Null));
+    let [attempt] = &delivery["attempts"].as_array().expect("a list")[..] else { panic!("{delivery}") };
+    assert_eq!((&attempt["outcome"], &attempt["error"]), (&json!("failed"), &json!("too_large")));
+    let detail = attempt["error_detail"].as_str().expect("a detail");
+    assert!(detail.starts_with("SQS takes messages of 1048576 bytes, this one has "), "{detail}");
+    let told = api.get("/v1/events?type=delivery.exhausted").await;
+    assert_eq!(told.data()[0]["notice"]["delivery"], delivery["id"]);
+    let health = &api.get(format!("/v1/endpoints/{endpoint}")).await["health"];
+    assert_eq!(health["consecutive_failures"], 0, "it says nothing of the endpoint");
 }

@@ -146,7 +146,7 @@ async fn scopes_are_asked_for_on_every_route() {
     let path = format!("/v1/endpoints/{id}");
     let none = api.new_key(&["payments:read", "sources:write"]).await;
     let reader = api.new_key(&["endpoints:read"]).await;
-    let delivery = format!("/v1/deliveries/dlv_{}", "0".repeat(40));
+    let delivery = format!("/v1/deliveries/dlv_{}", "0".repeat(56));
     let retry = format!("{delivery}/retry");
     let attempts = format!("{delivery}/attempts");
     let (secrets, test, matching) =

@@ -231,7 +231,7 @@ async fn what_does_not_make_a_replay_is_refused_field_by_field() {
         ((now - SignedDuration::from_secs(9)).to_string(), (now + SignedDuration::from_secs(9)).to_string());
     let unknown_endpoint = format!("ep_{}", "0".repeat(26));
     let unknown_event = format!("evt_{}", "0".repeat(40));
-    let unknown_delivery = format!("dlv_{}", "0".repeat(40));
+    let unknown_delivery = format!("dlv_{}", "0".repeat(56));
     for (body, places) in [
         (json!({}), vec!["/endpoint", "/since"]),
         (json!({"status": "failed"}), vec!["/endpoint", "/since"]),

@@ -6,3 +6,4 @@ mod openapi;
 mod outage;
 mod payments;
 mod sizes;
+mod unreadable;

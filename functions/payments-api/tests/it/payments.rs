@@ -110,6 +110,40 @@ async fn payments_are_found_by_what_they_are_called_elsewhere() {
 }
 
 #[tokio::test]
+async fn the_operations_of_a_payment_are_listed_newest_first_over_pages_of_any_size() {
+    let api = Api::start().await;
+    let source = api.new_source().await;
+    let data = json!({"id": "p1", "amount": 1000, "currency": "EUR"});
+    api.event(&source, "msg_0", "payment.captured", &data).await;
+    // Refunds of the same moment are told apart by their ids, which no page may lose.
+    for (number, moment) in [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3)] {
+        if number > 3 || number == 1 {
+            api.advance(SignedDuration::from_millis(moment));
+        }
+        let refund = json!({"id": format!("r{number}"), "payment_id": "p1", "amount": 1, "currency": "EUR"});
+        api.event(&source, &format!("msg_{number}"), "refund.succeeded", &refund).await;
+    }
+    let payment = api.get("/v1/payments").await.data()[0].clone();
+    let path = format!("/v1/payments/{}/operations", payment["id"].as_str().expect("an id"));
+    for limit in [1, 2, 3, 100] {
+        let listed = api.all(&path, limit).await;
+        let told: Vec<_> = listed
+            .iter()
+            .map(|operation| (&operation["kind"], &operation["provider_operation_id"]))
+            .collect();
+        let (refund, capture) = (json!("refund"), json!("capture"));
+        let ids = ["r5", "r4", "r3", "r2", "r1"].map(Value::from);
+        let mut expected: Vec<_> = ids.iter().map(|id| (&refund, id)).collect();
+        expected.push((&capture, &listed[5]["provider_operation_id"]));
+        assert_eq!(told, expected, "limit {limit}");
+        for operation in payment["operations"].as_array().expect("a list") {
+            assert!(listed.contains(operation), "{operation}");
+        }
+    }
+    api.get(format!("/v1/payments/pay_{}/operations", "0".repeat(26))).await.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn the_timeline_tells_what_happened_in_the_order_in_which_it_did() {
     let api = Api::start().await;
     let (source, endpoint) = (api.new_source().await, api.new_endpoint().await);

@@ -1,11 +1,11 @@
 use super::*;
 
 /// A listing of the numbers below 3,000, newest (greatest) first.
-async fn numbers(request: PageRequest) -> Result<Page<Positioned<u32>>, Problem> {
+async fn numbers(request: PageRequest) -> Result<Page<Positioned<Read<u32>>>, Problem> {
     let below: u32 = request.after.map_or(3000, |after| after.parse().expect("a number"));
     let first = below.saturating_sub(u32::try_from(request.limit).expect("small"));
-    let items = (first..below).rev().map(|item| Positioned { item, position: item.to_string() }).collect();
-    Ok(Page { items, next: (first > 0).then(|| first.to_string()) })
+    let items = (first..below).rev().map(|item| Positioned { item: Ok(item), position: item.to_string() });
+    Ok(Page { items: items.collect(), next: (first > 0).then(|| first.to_string()) })
 }
 
 async fn all(limit: usize, keep: impl Fn(&u32) -> bool) -> (Vec<u32>, usize) {
@@ -14,7 +14,7 @@ async fn all(limit: usize, keep: impl Fn(&u32) -> bool) -> (Vec<u32>, usize) {
     loop {
         let page = walk(&request, true, numbers, &keep).await.expect("the listing can be read");
         assert!(page.items.len() <= limit);
-        found.extend(page.items);
+        found.extend(page.readable());
         pages += 1;
         match page.next {
             Some(next) => request.after = Some(next),
@@ -49,8 +49,9 @@ async fn the_last_full_page_has_no_next() {
 fn a_list_in_memory_is_paged_in_either_order() {
     let page = |after: Option<&str>, order| {
         let request = PageRequest { after: after.map(str::to_owned), limit: 2 };
-        let page = page_of(vec![3, 1, 5, 4, 2], &request, order, |number: &i32| number.to_string());
-        (page.items, page.next)
+        let numbers = [3, 1, 5, 4, 2].map(|item| Positioned { item: Ok(item), position: item.to_string() });
+        let page = page_of(numbers.to_vec(), &request, order);
+        (page.readable().copied().collect::<Vec<_>>(), page.next)
     };
     assert_eq!(page(None, Order::Ascending), (vec![1, 2], Some("2".to_owned())));
     assert_eq!(page(Some("4"), Order::Ascending), (vec![5], None));

@@ -35,9 +35,10 @@ fn an_endpoint_that_does_not_succeed_can_ask_for_no_more() {
         let response = Response::new(StatusCode::from_u16(status).unwrap(), &headers, String::new());
         classify(&Answer { outcome: Ok(response), latency: Duration::ZERO }, now())
     };
+    let stop = Verdict::Stop { kind: FailureKind::Rejected };
     for status in [302, 400, 422, 429, 500, 503] {
-        assert_eq!(verdict(status, "no"), Verdict::Stop, "{status}");
-        assert_eq!(verdict(status, " No "), Verdict::Stop, "{status}");
+        assert_eq!(verdict(status, "no"), stop, "{status}");
+        assert_eq!(verdict(status, " No "), stop, "{status}");
     }
     assert_eq!(verdict(200, "no"), Verdict::Succeeded);
     assert_eq!(verdict(410, "no"), Verdict::Disable, "it is gone for all deliveries");
@@ -47,9 +48,16 @@ fn an_endpoint_that_does_not_succeed_can_ask_for_no_more() {
 }
 
 #[test]
-fn an_attempt_without_an_answer_is_retried() {
-    let answer = Answer { outcome: Err(SendError::Timeout), latency: Duration::ZERO };
-    assert_eq!(classify(&answer, now()), failed(FailureKind::Timeout));
+fn an_attempt_without_an_answer_is_retried_unless_no_later_one_can_end_otherwise() {
+    let verdict = |error| classify(&Answer { outcome: Err(error), latency: Duration::ZERO }, now());
+    assert_eq!(verdict(SendError::Timeout), failed(FailureKind::Timeout));
+    assert_eq!(verdict(SendError::NoPlace(String::new())), failed(FailureKind::NotSendable));
+    for (error, kind) in [
+        (SendError::TooLarge(String::new()), FailureKind::TooLarge),
+        (SendError::NotSendable(String::new()), FailureKind::NotSendable),
+    ] {
+        assert_eq!(verdict(error), Verdict::Stop { kind });
+    }
 }
 
 #[rustfmt::skip]

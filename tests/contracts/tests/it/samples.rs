@@ -1,5 +1,7 @@
 //! Payments, events and the like, made from small numbers.
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::Clients;
 use domain::{
     Arrival, Conditions, DEFAULT_TIMEOUT_SECONDS, Delivery, DeliveryId, DeliveryStatus, Destination,
@@ -9,7 +11,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use providers::{Provider, Request, Secret, Settings, VerifiedMeta};
-use store::{Page, PageRequest, RawEvent, Store, StoredPayment};
+use store::{Page, PageRequest, Positioned, RawEvent, Read, Store, StoredPayment};
 
 /// 2100-01-01: so far ahead that no engine's TTL takes an item away, this year or in many.
 const BASE_MS: i64 = 4_102_444_800_000;
@@ -226,6 +228,25 @@ pub(crate) async fn walk<T>(limit: usize, page: impl AsyncFn(PageRequest) -> Pag
             None => return all,
         }
     }
+}
+
+/// A page of which every item can be read.
+pub(crate) fn readable<T>(page: Page<Positioned<Read<T>>>) -> Page<T> {
+    Page { items: page.items.into_iter().map(|entry| entry.item.unwrap()).collect(), next: page.next }
+}
+
+/// Makes an item unreadable, as one that a later release has written may be.
+pub(crate) async fn spoil(clients: &Clients, pk: &str, sk: &str) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = clients.dynamodb.update_item().table_name(&clients.name);
+    update
+        .key("PK", text(pk))
+        .key("SK", text(sk))
+        .update_expression("SET d = :d")
+        .expression_attribute_values(":d", AttributeValue::B(Blob::new([9; 9])))
+        .send()
+        .await
+        .unwrap();
 }
 
 /// Of the event `key` of the first payment, to one of two endpoints.

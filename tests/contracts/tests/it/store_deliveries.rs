@@ -1,14 +1,12 @@
 //! Deliveries and the index of those that are due.
 
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::AttributeValue;
 use contracts::Clients;
-use domain::{DeliveryId, DeliveryStatus, ReplayId};
+use domain::{DeliveryStatus, ReplayId};
 use futures::future::join_all;
 use jiff::Timestamp;
 use store::{Asked, DUE_SHARDS, Due, DueClaim, Store, StoreError, Wait};
 
-use crate::samples::{at, delivery, store};
+use crate::samples::{at, delivery, spoil, store};
 
 crate::checks!["store":
     a_delivery_is_written_at_the_revision_that_was_read_and_at_no_other,
@@ -116,10 +114,13 @@ async fn a_delivery_that_can_not_be_read_keeps_no_other_from_being_read_and_can_
     for delivery in [&broken, &sound] {
         store.put_delivery(delivery, 0, Wait::Due(at(1000))).await.unwrap();
     }
-    spoil(&clients, &broken.id).await;
+    spoil(&clients, broken.id.partition(), broken.id.as_str()).await;
     let read = store.current_deliveries([&broken.id, &sound.id]).await.unwrap();
-    let readable: Vec<_> = read.into_iter().filter_map(Result::ok).map(|stored| stored.delivery.id).collect();
-    assert_eq!(readable, std::slice::from_ref(&sound.id));
+    assert_eq!(read[&sound.id].as_ref().unwrap().delivery, sound);
+    let unreadable = read[&broken.id].as_ref().unwrap_err();
+    assert_eq!((unreadable.kind, unreadable.id.as_str()), ("delivery", broken.id.as_str()));
+    let alone = store.delivery(&broken.id).await.unwrap_err();
+    assert!(matches!(alone, StoreError::Corrupt(unreadable) if unreadable.id == broken.id.as_str()));
     store.leave_due_index(&broken.id).await.unwrap();
     let due: Vec<_> = due(&store, at(2000), 10).await.into_iter().map(|due| due.delivery).collect();
     assert_eq!(due, [sound.id]);
@@ -198,18 +199,4 @@ async fn who_asked_for_an_attempt_is_read_with_the_delivery_until_it_is_written_
     assert!(read().await.asked.is_some(), "it waits still");
     store.put_delivery(&delivery, 2, Wait::Due(at(3000))).await.unwrap();
     assert_eq!(read().await.asked, None);
-}
-
-/// Makes an item unreadable, as one that a later release has written may be.
-async fn spoil(clients: &Clients, id: &DeliveryId) {
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let update = clients.dynamodb.update_item().table_name(&clients.name);
-    update
-        .key("PK", text(id.partition()))
-        .key("SK", text(id.as_str()))
-        .update_expression("SET d = :d")
-        .expression_attribute_values(":d", AttributeValue::B(Blob::new([9; 9])))
-        .send()
-        .await
-        .unwrap();
 }

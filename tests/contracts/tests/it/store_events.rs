@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use contracts::Clients;
 use domain::{DeliveryId, Event, EventId, Notification, VerifiedBy};
-use store::{Committed, PageRequest, RawEvent, Store, StoreError, event_fits};
+use jiff::Timestamp;
+use store::{Committed, EventRecord, Order, PageRequest, RawEvent, Store, StoreError, event_fits};
 
 use crate::samples::{
     at, endpoint_id, event, event_without_payment, incompressible, meta, payment, payment_id, raw, store,
@@ -23,7 +24,10 @@ crate::checks!["store":
     parts_that_nothing_names_disturb_nobody,
     committed_events_are_told_from_others_in_any_number,
     events_larger_than_an_answer_come_in_several,
-    the_events_of_a_payment_come_in_pages_without_those_of_others,
+    the_events_of_a_payment_come_in_the_order_in_which_they_happened,
+    a_payment_whose_first_event_has_expired_keeps_its_later_ones,
+    a_page_of_a_payments_events_costs_the_same_however_many_there_are,
+    only_a_payments_later_events_pay_for_its_timeline,
     events_are_listed_newest_first_and_the_first_of_a_payment_once,
     the_event_of_a_delivery_that_was_never_attempted_is_found,
 ];
@@ -113,7 +117,8 @@ async fn a_request_comes_back_byte_for_byte(clients: Clients) {
     let found = store.event_records(ids.iter().chain([&unknown])).await.unwrap();
     assert_eq!(found.len(), bodies.len());
     for (id, body) in ids.iter().zip(&bodies) {
-        assert_eq!(found[id].raw.as_ref().map(|request| &request.body), Some(body));
+        let raw = found[id].as_ref().unwrap().raw.as_ref();
+        assert_eq!(raw.map(|request| &request.body), Some(body));
     }
 }
 
@@ -172,12 +177,12 @@ async fn a_list_of_events_reads_no_part_of_them(clients: Clients) {
     }
     let before = store.meter().read_units();
     let found = store.events_by_id(events.iter().map(|event| &event.id)).await.unwrap();
-    assert!(events.iter().all(|event| found[&event.id] == *event));
-    assert_eq!(store.all_payment_events(&payment_id(1)).await.unwrap().len(), 3);
+    assert!(events.iter().all(|event| found[&event.id].as_ref().unwrap() == event));
     let units = store.meter().read_units() - before;
     assert!(units <= 4.0, "{units} units");
     let found = store.event_records(events.iter().map(|event| &event.id)).await.unwrap();
-    assert!(found.values().all(|record| record.raw.as_ref().unwrap().body == incompressible(700_000)));
+    let body = |record: &EventRecord| record.raw.as_ref().unwrap().body.clone();
+    assert!(found.values().all(|record| body(record.as_ref().unwrap()) == incompressible(700_000)));
 }
 
 /// The write of the item is what makes an event. A commit that comes too late stops right before it.
@@ -187,7 +192,6 @@ async fn parts_that_nothing_names_disturb_nobody(clients: Clients) {
     assert!(store.commit_event(&event, Some(&raw("small")), false).await.unwrap());
     assert!(!store.commit_event(&event, Some(&raw(incompressible(700_000))), false).await.unwrap());
     assert_eq!(store.event(&event.id).await.unwrap().unwrap().raw.unwrap().body, b"small");
-    assert_eq!(store.all_payment_events(&payment_id(1)).await.unwrap(), [event]);
     let listed = store.list_events(&PageRequest { after: None, limit: 10 }).await.unwrap();
     assert_eq!(listed.items.len(), 1);
 }
@@ -209,7 +213,7 @@ async fn committed_events_are_told_from_others_in_any_number(clients: Clients) {
 
 async fn events_larger_than_an_answer_come_in_several(clients: Clients) {
     let store = store(&clients).await;
-    // A Query answers up to 1 MB, a BatchGetItem up to 16 MB: here are 17.
+    // A BatchGetItem answers up to 16 MB: here are 17.
     let large = raw(incompressible(350_000));
     let mut ids = Vec::new();
     for number in 0..50 {
@@ -218,30 +222,87 @@ async fn events_larger_than_an_answer_come_in_several(clients: Clients) {
         ids.push(event.id);
     }
     assert_eq!(store.events_by_id(&ids).await.unwrap().len(), 50);
-    let all = store.all_payment_events(&payment_id(1)).await.unwrap();
-    ids.sort();
-    assert_eq!(all.into_iter().map(|event| event.id).collect::<Vec<_>>(), ids);
 }
 
-async fn the_events_of_a_payment_come_in_pages_without_those_of_others(clients: Clients) {
+/// All pages of a payment's events.
+async fn timeline(store: &Store, payment: u64, order: Order, limit: usize) -> Vec<EventId> {
+    let load = async |page| store.payment_events(&payment_id(payment), &page, order).await.unwrap().unwrap();
+    walk(limit, load).await.into_iter().map(|listed| listed.id).collect()
+}
+
+async fn the_events_of_a_payment_come_in_the_order_in_which_they_happened(clients: Clients) {
+    let store = store(&clients).await;
+    // When each was received and, where the provider says so, when it happened: two in the same moment, two at the ends of
+    // what a provider can say, and the first one in the middle of all.
+    let far = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let told = [
+        ("ancient", 50, far("-000500-01-01T00:00:00Z")),
+        ("early", 40, Some(at(1))),
+        ("first", 10, Some(at(5))),
+        ("tied", 20, Some(at(5))),
+        ("tied later", 30, Some(at(5))),
+        ("unsaid", 60, None),
+        ("late", 5, Some(at(70))),
+        ("never", 45, far("9999-12-01T00:00:00Z")),
+    ];
+    store.put_payment(stored(payment(1, at(10)), 0)).await.unwrap();
+    let mut expected = Vec::new();
+    for (key, received, happened) in told {
+        let mut event = event(1, key, at(received));
+        event.notification.occurred_at = happened;
+        assert!(store.commit_event(&event, Some(&raw("{}")), key == "first").await.unwrap());
+        let mut other = Event { payment: Some(payment_id(2)), ..event.clone() };
+        other.id = self::event(2, key, at(received)).id;
+        assert!(store.commit_event(&other, Some(&raw("{}")), false).await.unwrap());
+        expected.push(event.id);
+    }
+    for limit in [1, 2, 3, 7, 8, 100] {
+        assert_eq!(timeline(&store, 1, Order::Ascending, limit).await, expected, "pages of {limit}");
+        let backwards: Vec<EventId> = expected.iter().rev().cloned().collect();
+        assert_eq!(timeline(&store, 1, Order::Descending, limit).await, backwards, "pages of {limit}");
+    }
+    let page = PageRequest { after: None, limit: 10 };
+    assert!(store.payment_events(&payment_id(2), &page, Order::Ascending).await.unwrap().is_none());
+}
+
+async fn a_payment_whose_first_event_has_expired_keeps_its_later_ones(clients: Clients) {
     let store = store(&clients).await;
     store.put_payment(stored(payment(1, at(0)), 0)).await.unwrap();
-    let keys: Vec<String> = (0..7).map(|number| number.to_string()).collect();
-    let mut ids: Vec<EventId> = Vec::new();
-    for key in &keys {
-        commit(&store, &event(1, key, at(0))).await;
-        commit(&store, &event(2, key, at(0))).await;
-        ids.push(event(1, key, at(0)).id);
-    }
-    ids.sort();
-    for limit in [1, 3, 7, 100] {
+    assert_eq!(timeline(&store, 1, Order::Ascending, 10).await, []);
+    let second = event(1, "second", at(1));
+    commit(&store, &second).await;
+    assert_eq!(timeline(&store, 1, Order::Ascending, 10).await, [second.id]);
+}
+
+async fn a_page_of_a_payments_events_costs_the_same_however_many_there_are(clients: Clients) {
+    let store = store(&clients).await;
+    let mut costs = Vec::new();
+    for (number, events) in [(1, 10), (2, 300)] {
+        store.put_payment(stored(payment(number, at(0)), 0)).await.unwrap();
+        assert!(store.commit_event(&event(number, "first", at(0)), Some(&raw("{}")), true).await.unwrap());
+        for later in 1..events {
+            commit(&store, &event(number, &later.to_string(), at(later))).await;
+        }
+        let before = store.meter().read_units();
+        let page = PageRequest { after: None, limit: 5 };
         let listed =
-            walk(limit, async |page| store.payment_events(&payment_id(1), &page).await.unwrap()).await;
-        let listed: Vec<EventId> = listed.into_iter().map(|event| event.id).collect();
-        assert_eq!(listed, ids, "pages of {limit}");
+            store.payment_events(&payment_id(number), &page, Order::Descending).await.unwrap().unwrap();
+        assert_eq!(listed.items.len(), 5);
+        costs.push(store.meter().read_units() - before);
     }
-    assert_eq!(store.all_payment_events(&payment_id(1)).await.unwrap().len(), 7);
-    assert!(store.all_payment_events(&payment_id(3)).await.unwrap().is_empty());
+    assert_eq!(costs, [2.0, 2.0], "the payment 1, the index 0.5, its first event 0.5");
+}
+
+async fn only_a_payments_later_events_pay_for_its_timeline(clients: Clients) {
+    let store = store(&clients).await;
+    let cost = async |event: Event, opens_payment| {
+        let before = store.meter().write_units();
+        assert!(store.commit_event(&event, Some(&raw("{}")), opens_payment).await.unwrap());
+        store.meter().write_units() - before
+    };
+    assert_eq!(cost(event(1, "first", at(0)), true).await, 1.0);
+    assert_eq!(cost(event(1, "second", at(0)), false).await, 3.0);
+    assert_eq!(cost(event_without_payment("other", at(0)), false).await, 2.0);
 }
 
 async fn events_are_listed_newest_first_and_the_first_of_a_payment_once(clients: Clients) {

@@ -73,7 +73,8 @@ async fn how_a_delivery_came_to_wait_is_read_with_it_and_ends_with_its_waiting(c
     let store = store(&clients).await;
     let delivery = delivery("first", 1);
     let read = async || -> StoredDelivery {
-        let stored = store.current_deliveries([&delivery.id]).await.unwrap().remove(0).unwrap();
+        let stored =
+            store.current_deliveries([&delivery.id]).await.unwrap().remove(&delivery.id).unwrap().unwrap();
         assert_eq!(store.delivery(&delivery.id).await.unwrap().as_ref(), Some(&stored));
         stored
     };

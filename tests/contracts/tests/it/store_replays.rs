@@ -7,7 +7,9 @@ use domain::{DeliveryId, EventId, Replay, ReplayFilter, ReplayId, ReplayRange, R
 use jiff::Timestamp;
 use store::{PageRequest, Store, StoreError, Versioned, Walk};
 
-use crate::samples::{at, endpoint_id, event, event_without_payment, payment, raw, store, stored, walk};
+use crate::samples::{
+    at, endpoint_id, event, event_without_payment, payment, raw, readable, store, stored, walk,
+};
 
 crate::checks!["store":
     a_replay_is_found_among_those_that_run_until_it_ends,
@@ -72,7 +74,8 @@ async fn replays_are_listed_newest_first(clients: Clients) {
         store.put_replay(&replay(number, at(i64::from(number))), 0).await.unwrap();
     }
     for limit in [1, 2, 3, 4] {
-        let listed = walk(limit, async |page: PageRequest| store.replays(&page).await.unwrap()).await;
+        let listed =
+            walk(limit, async |page: PageRequest| readable(store.replays(&page).await.unwrap())).await;
         let listed: Vec<ReplayId> = listed.into_iter().map(|stored| stored.value.id).collect();
         assert_eq!(listed, [3, 2, 1].map(|number| ReplayId::mint([number; 16])), "pages of {limit}");
     }
