@@ -201,6 +201,14 @@ def test_every_function_has_an_alarm_on_its_errors() -> None:
     assert watched == {f"{properties['LogicalId']}Name" for properties in functions().values()}
 
 
+def test_what_the_store_says_of_an_unreadable_item_is_counted_in_every_function() -> None:
+    filters = of_type("infra/monitoring.yaml", "AWS::Logs::MetricFilter").values()
+    logs = of_type("infra/roles.yaml", "AWS::Logs::LogGroup").values()
+    assert sorted(f["LogGroupName"] for f in filters) == sorted(log["LogGroupName"] for log in logs)
+    message = re.search(r'id,\n.*?"([^"]+)"\n\s*\);', (ROOT / "shared/store/src/unreadable.rs").read_text(), re.S)[1]
+    assert {f["FilterPattern"] for f in filters} == {f'{{ $.message = "{message}" }}'}
+
+
 def test_the_table_is_the_one_that_the_code_knows() -> None:
     keys = dict(re.findall(r'const (\w+): &str = "(\w+)";', (ROOT / "shared/store/src/keys.rs").read_text()))
     (table,) = of_type("infra/data.yaml", "AWS::DynamoDB::Table").values()
