@@ -34,7 +34,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use pace::Pace;
 use platform::{Aws, Cache, Clock, Entropy, Metrics, Settings, Vault};
 use queue::Queue;
-use relay::{AllowListError, ApiResponse, Client, EgressPolicy, Limits};
+use relay::{AllowListError, ApiResponse, Client, EgressPolicy, Limits, Resolver};
 pub use schedule::{MAX_ATTEMPTS, delay_after};
 use source::Account;
 use std::sync::Arc;
@@ -90,6 +90,7 @@ pub fn answers(clock: &Clock) -> Answers {
 }
 
 impl Deps {
+    #[expect(clippy::disallowed_methods, reason = "a function on AWS asks AWS's resolver")]
     pub fn from_settings(settings: &mut Settings) -> Result<Self, AllowListError> {
         let aws = Aws::from_settings(settings);
         let egress = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
@@ -97,7 +98,7 @@ impl Deps {
         Ok(Self {
             store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
-            client: Client::new(policy, limits()),
+            client: Client::new(policy, limits(), Resolver::system()),
             events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
             fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_DLQ_URL")),

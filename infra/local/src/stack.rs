@@ -181,8 +181,8 @@ impl Stack {
         let deliveries = queue(DELIVERIES_QUEUE);
         let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
         let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
-        let client = Client::with_resolver(egress.clone(), Limits::default(), resolver.clone())
-            .with_via(&vault.fingerprint());
+        let client =
+            Client::new(egress.clone(), Limits::default(), resolver.clone()).with_via(&vault.fingerprint());
         let sender = Sender::new(client, &aws, &own_queues.join(","), clock.clone())?;
 
         let consumer = consumer::Deps {
@@ -211,7 +211,7 @@ impl Stack {
         let fetcher = fetcher::Deps {
             store: store.clone(),
             vault: vault.clone(),
-            client: Client::with_resolver(egress.clone(), fetcher::limits(), resolver.clone())
+            client: Client::new(egress.clone(), fetcher::limits(), resolver.clone())
                 .with_detours(detours.clone()),
             events: queue(EVENTS_QUEUE),
             fetches: queue(FETCHES_QUEUE),
@@ -248,7 +248,7 @@ impl Stack {
                 store: store.clone(),
                 events: queue(EVENTS_QUEUE),
                 vault: vault.clone(),
-                client: Client::with_resolver(egress.clone(), intake::limits(), resolver.clone())
+                client: Client::new(egress.clone(), intake::limits(), resolver.clone())
                     .with_detours(detours.clone()),
                 counters: counters.clone(),
                 clock: clock.clone(),
