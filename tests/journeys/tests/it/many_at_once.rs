@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simulators::{Adyen, AdyenItem, Stripe, Webhook};
 use std::collections::BTreeSet;
 
-const MANY: usize = 600;
+const MANY: usize = 250;
 
 struct Shop {
     app: App,
@@ -89,7 +89,7 @@ fn names(prefix: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn six_hundred_events_of_one_payment_in_one_webhook_are_recorded_and_relayed_once() -> Result<()> {
+async fn hundreds_of_events_of_one_payment_in_one_webhook_are_recorded_and_relayed_once() -> Result<()> {
     let shop = Shop::open().await?;
     shop.takes(&shop.webhook(&names("RE"), Some("PSP"))).await?;
     shop.app.stack.settle().await?;
@@ -102,7 +102,7 @@ async fn six_hundred_events_of_one_payment_in_one_webhook_are_recorded_and_relay
 }
 
 #[tokio::test]
-async fn six_hundred_payments_in_one_webhook_are_recorded_and_relayed_once() -> Result<()> {
+async fn hundreds_of_payments_in_one_webhook_are_recorded_and_relayed_once() -> Result<()> {
     let shop = Shop::open().await?;
     shop.takes(&shop.webhook(&names("PSP"), None)).await?;
     shop.app.stack.settle().await?;
