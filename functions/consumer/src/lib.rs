@@ -11,6 +11,9 @@
 //!    recording at the same time waits for that one's commit ([`wait`]);
 //! 6. now and then, **note** when a source last sent something ([`activity`]).
 //!
+//! Steps 2 to 5 are taken for [`EVENTS_AT_ONCE`] events at a time: a provider's batch may hold hundreds, all about one payment,
+//! whose outbox holds each until it is committed.
+//!
 //! **Guarantee:** a crash between any two steps repeats the message, and every step repeats harmlessly. The
 //! payment carries, in the same write as its new state, an outbox entry with the arrival and the transition of
 //! each event that is not committed yet, also of one that changed nothing: the repeat relays exactly that,
@@ -42,10 +45,16 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use store::{Store, StoreError};
+use wait::Waiting;
 
 /// How long the list of endpoints may be kept: a new endpoint gets its first event within this time. Without a
 /// cache every event would read one and the same key.
 pub const ENDPOINTS_MAX_AGE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How many events are recorded before the next are looked at. So much stands in outboxes, in messages to be sent and in memory.
+const EVENTS_AT_ONCE: usize = 50;
+/// How many events are committed side by side: each is held compressed, and a body has up to 4.4 MiB.
+const COMMITS_AT_ONCE: usize = 10;
 
 #[derive(Debug)]
 pub struct Deps {
@@ -108,11 +117,7 @@ async fn process(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Dispositio
 }
 
 /// Steps 2 to 5.
-async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposition)> {
-    let mut groups: BTreeMap<String, Vec<Incoming>> = BTreeMap::new();
-    for event in incoming {
-        groups.entry(event.group()).or_default().push(event);
-    }
+async fn record_all(deps: &Deps, mut incoming: Vec<Incoming>) -> Vec<(usize, Disposition)> {
     let endpoints = endpoints(deps).await.inspect_err(|error| {
         tracing::warn!(
             error = error as &dyn Error,
@@ -121,6 +126,33 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
     });
     let endpoints = endpoints.ok();
     let endpoints = endpoints.as_ref().map(|endpoints| endpoints.as_slice());
+    let (mut waiting, mut unfinished) = (Vec::new(), Vec::new());
+    while !incoming.is_empty() {
+        let later = incoming.split_off(incoming.len().min(EVENTS_AT_ONCE));
+        let round = Box::pin(record_some(deps, std::mem::replace(&mut incoming, later), endpoints)).await;
+        waiting.extend(round.waiting);
+        unfinished.extend(round.unfinished);
+        incoming.extend(round.later);
+    }
+    // After that, so that nothing in this batch waits for another, and no two batches wait for each other.
+    unfinished.extend(wait::in_place(&deps.store, waiting).await);
+    unfinished
+}
+
+/// What is left of the events that were recorded at a time.
+#[derive(Default)]
+struct Round {
+    waiting: Vec<Waiting>,
+    unfinished: Vec<(usize, Disposition)>,
+    /// Those for which a payment has room once what was recorded with it is committed.
+    later: Vec<Incoming>,
+}
+
+async fn record_some(deps: &Deps, incoming: Vec<Incoming>, endpoints: Option<&[Endpoint]>) -> Round {
+    let mut groups: BTreeMap<String, Vec<Incoming>> = BTreeMap::new();
+    for event in incoming {
+        groups.entry(event.group()).or_default().push(event);
+    }
     // What can't be read for all at once is read for each, so that one unreadable item stops its own payment alone.
     let known = Known::read(&deps.store, groups.values().flatten(), false).await.ok();
     let recorded = join_all(groups.values().map(async |group| {
@@ -129,12 +161,16 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
     }));
     let recorded = recorded.await;
 
-    let (mut steps, mut waiting, mut unfinished) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut steps, mut round) = (Vec::new(), Round::default());
+    let Round { waiting, unfinished, later } = &mut round;
     for (group, outcome) in groups.values().zip(recorded) {
         match outcome {
             Ok(outcome) => {
                 steps.extend(outcome.steps);
                 waiting.extend(outcome.waiting);
+                later.extend(outcome.later);
+                let crowded = outcome.crowded.into_iter();
+                unfinished.extend(crowded.map(|message| (message, crowded_outbox())));
                 let too_large = outcome.too_large.into_iter();
                 unfinished.extend(too_large.map(|message| (message, disposition(&StoreError::TooLarge))));
                 let unmatched = outcome.unmatched.into_iter();
@@ -144,9 +180,7 @@ async fn record_all(deps: &Deps, incoming: Vec<Incoming>) -> Vec<(usize, Disposi
         }
     }
     unfinished.extend(relay_and_commit(deps, &steps, endpoints.unwrap_or_default()).await);
-    // After that, so that nothing in this batch waits for another, and no two batches wait for each other.
-    unfinished.extend(wait::in_place(&deps.store, waiting).await);
-    unfinished
+    round
 }
 
 /// Steps 4 and 5. Gives the messages of those that did not come to the end.
@@ -156,13 +190,16 @@ async fn relay_and_commit(
     endpoints: &[Endpoint],
 ) -> Vec<(usize, Disposition)> {
     let sent = relay::send(deps, steps, endpoints).await;
-    let finished = join_all(steps.iter().zip(sent).map(async |(step, sent)| {
-        sent?;
-        queue::isolated(commit(&deps.store, step)).await?.map_err(|error| disposition(&error))
-    }));
+    let sent: Vec<_> = steps.iter().zip(sent).collect();
     let mut unfinished = Vec::new();
-    for (step, outcome) in steps.iter().zip(finished.await) {
-        unfinished.extend(outcome.err().map(|disposition| (step.message, disposition)));
+    for some in sent.chunks(COMMITS_AT_ONCE) {
+        let finished = join_all(some.iter().map(async |(step, sent)| {
+            sent.clone()?;
+            queue::isolated(commit(&deps.store, step)).await?.map_err(|error| disposition(&error))
+        }));
+        for ((step, _), outcome) in some.iter().zip(finished.await) {
+            unfinished.extend(outcome.err().map(|disposition| (step.message, disposition)));
+        }
     }
     unfinished
 }
@@ -195,6 +232,10 @@ async fn commit(store: &Store, step: &Recorded) -> Result<(), StoreError> {
 
 fn no_endpoints() -> Disposition {
     Disposition::Retry { reason: "the endpoints can't be read".to_owned() }
+}
+
+fn crowded_outbox() -> Disposition {
+    Disposition::Retry { reason: "too many events of the payment are not relayed yet".to_owned() }
 }
 
 fn disposition(error: &StoreError) -> Disposition {

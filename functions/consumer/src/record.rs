@@ -13,6 +13,9 @@ use store::{Committed, RawEvent, Store, StoreError, StoredPayment, event_fits};
 /// How often a payment that somebody else wrote in between is folded again before its messages go back to the
 /// queue.
 const TRIES: u32 = 5;
+/// How many events of a payment may stand in its outbox: two rounds of the consumer. More come up where nothing can be relayed
+/// for a while; they wait in the queue, so that the payment stays small enough to be written.
+const MAX_OUTBOX: usize = 2 * crate::EVENTS_AT_ONCE;
 
 /// What the table knows about a batch.
 #[derive(Debug, Default)]
@@ -103,11 +106,33 @@ pub(crate) struct Outcome {
     pub(crate) too_large: Vec<usize>,
     /// Those that are to be relayed, while nobody knows to whom.
     pub(crate) unmatched: Vec<Recorded>,
+    /// The messages of events for which there is no room in the outbox.
+    pub(crate) crowded: Vec<usize>,
+    /// Those for which the payment's item had no room beside the others.
+    pub(crate) later: Vec<Incoming>,
 }
 
 /// Records the events of one group. Without `endpoints` nothing is given that has to be relayed; the repeat of such an event
 /// relays what the payment's outbox tells.
 pub(crate) async fn record(
+    store: &Store,
+    group: &[Incoming],
+    prefetched: Option<&Known>,
+    endpoints: Option<&[Endpoint]>,
+) -> Result<Outcome, StoreError> {
+    match record_together(store, group, prefetched, endpoints).await {
+        // Together they exceed the payment's item, or one of them does by itself: that one alone is too large.
+        Err(StoreError::TooLarge) if group.len() > 1 => {
+            let (now, later) = group.split_at(group.len() / 2);
+            let mut outcome = Box::pin(record(store, now, None, endpoints)).await?;
+            outcome.later.extend_from_slice(later);
+            Ok(outcome)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn record_together(
     store: &Store,
     group: &[Incoming],
     prefetched: Option<&Known>,
@@ -145,6 +170,10 @@ async fn try_record(
             break (fold, outcome);
         }
     };
+    if !known.consistent && !outcome.crowded.is_empty() {
+        // What fills the outbox may be committed already.
+        return Ok(None);
+    }
     match fold.write(store, known).await {
         Ok(()) => Ok(Some(wait::claim_apart(store, group, outcome).await)),
         Err(StoreError::Conflict) => Ok(None),
@@ -181,8 +210,12 @@ async fn fold_in(
         }
         let applied = match fold.apply(incoming, &id) {
             Ok(applied) => applied,
-            Err(HeldBack) => {
+            Err(HeldBack::ByAnother) => {
                 outcome.waiting.push(Waiting::of(incoming, id));
+                continue;
+            }
+            Err(HeldBack::ForWantOfRoom) => {
+                outcome.crowded.push(incoming.message);
                 continue;
             }
         };
@@ -224,8 +257,12 @@ impl Applied {
     }
 }
 
-/// Another message is recording the event, or another answer about it.
-struct HeldBack;
+enum HeldBack {
+    /// Another message is recording the event, or another answer about it.
+    ByAnother,
+    /// The outbox is full.
+    ForWantOfRoom,
+}
 
 /// The payment of a group while it is folded.
 struct Fold {
@@ -234,6 +271,8 @@ struct Fold {
     news: BTreeSet<EventId>,
     /// What each event said that is not committed yet, in this batch or in the outbox.
     digests: HashMap<EventId, String>,
+    /// How many entries the outbox may take beside those that it had.
+    room: usize,
 }
 
 impl Fold {
@@ -245,7 +284,10 @@ impl Fold {
         for entry in stored.into_iter().flat_map(|stored| &stored.payment.outbox) {
             digests.entry(entry.event.clone()).or_insert_with(|| entry.digest.clone());
         }
-        Self { stored: stored.cloned(), news: BTreeSet::new(), digests }
+        let outbox = stored.into_iter().flat_map(|stored| &stored.payment.outbox);
+        let in_use = outbox.filter(|entry| !known.has_settled(entry)).count();
+        let room = MAX_OUTBOX.saturating_sub(in_use);
+        Self { stored: stored.cloned(), news: BTreeSet::new(), digests, room }
     }
 
     /// The event's id; a further one where its dedupe key was used for something else before.
@@ -284,15 +326,18 @@ impl Fold {
         });
         let payment = &mut stored.payment;
         let known = payment.outbox.iter().find(|entry| entry.event == *id).map(|entry| entry.told.clone());
+        if known.is_none() {
+            self.room = self.room.checked_sub(1).ok_or(HeldBack::ForWantOfRoom)?;
+        }
         let entry = match incoming.course {
             Course::Confirm { .. } => payment
                 .confirm(id, &incoming.digest, &incoming.notification, &incoming.arrival)
-                .map_err(|ToldOtherwise| HeldBack)?,
+                .map_err(|ToldOtherwise| HeldBack::ByAnother)?,
             _ => payment.record(id, &incoming.id, &incoming.notification, &incoming.arrival),
         };
         let again = known.as_ref() == Some(&entry.told);
         if again && entry.recorder.as_ref().is_some_and(|by| wait::holds_back(by, &incoming.taken)) {
-            return Err(HeldBack);
+            return Err(HeldBack::ByAnother);
         }
         // Also of what is recorded already: whoever relays an event has written so, which one of several can.
         payment.set_recorder(id, &incoming.taken.by);

@@ -47,7 +47,7 @@ pub(crate) fn holds_back(recorder: &Recorder, taken: &Taken) -> bool {
 
 /// Lets those events wait that have no outbox and are being relayed by another message.
 pub(crate) async fn claim_apart(store: &Store, group: &[Incoming], outcome: Outcome) -> Outcome {
-    let Outcome { steps, mut waiting, too_large, unmatched } = outcome;
+    let Outcome { steps, mut waiting, .. } = outcome;
     let claims = join_all(steps.iter().map(|step| claim(store, group, step))).await;
     let mut kept = Vec::with_capacity(steps.len());
     for (mut step, claim) in steps.into_iter().zip(claims) {
@@ -60,7 +60,7 @@ pub(crate) async fn claim_apart(store: &Store, group: &[Incoming], outcome: Outc
             Some((incoming, EventClaim::Held)) => waiting.push(Waiting::of(incoming, step.event.id)),
         }
     }
-    Outcome { steps: kept, waiting, too_large, unmatched }
+    Outcome { steps: kept, waiting, ..outcome }
 }
 
 /// `None` for what needs none: it has an outbox entry, or is not relayed.

@@ -26,7 +26,7 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
 use queue::Queue;
-use relay::{Client, EgressPolicy, Limits};
+use relay::{Client, EgressPolicy, Limits, Resolver};
 use std::time::Duration;
 use store::Store;
 use target::Target;
@@ -59,13 +59,15 @@ impl Deps {
     ///
     /// # Errors
     /// If a setting is there and wrong.
+    #[expect(clippy::disallowed_methods, reason = "a function on AWS asks AWS's resolver")]
     pub fn from_settings(settings: &mut Settings) -> Result<Self, InvalidSettings> {
         let aws = Aws::from_settings(settings);
         let own_queues = settings.required("PAYRELAY_OWN_QUEUES");
         let egress = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
         let policy = EgressPolicy::from_allow_list(&egress, settings.is_local())?;
         let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system());
-        let client = Client::new(policy, Limits::default()).with_via(&vault.fingerprint());
+        let client =
+            Client::new(policy, Limits::default(), Resolver::system()).with_via(&vault.fingerprint());
         Ok(Self {
             store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             deliveries: Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),

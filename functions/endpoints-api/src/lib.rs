@@ -18,7 +18,7 @@ use domain::Scope;
 use http::{Authenticator, Cursors, Operation, Routes};
 use platform::{AdminKeyHash, Aws, Clock, Entropy, Settings, Vault};
 use queue::Queue;
-use relay::{Client, EgressPolicy, Limits};
+use relay::{Client, EgressPolicy, Limits, Resolver};
 use store::Store;
 
 /// What the function needs of the world.
@@ -55,6 +55,7 @@ impl Deps {
     ///
     /// # Errors
     /// If a setting is there and wrong.
+    #[expect(clippy::disallowed_methods, reason = "a function on AWS asks AWS's resolver")]
     pub fn from_settings(settings: &mut Settings) -> Result<Self, InvalidSettings> {
         let aws = Aws::from_settings(settings);
         let (clock, entropy) = (Clock::system(), Entropy::system());
@@ -62,7 +63,8 @@ impl Deps {
         let own_queues = settings.required("PAYRELAY_OWN_QUEUES");
         let policy = EgressPolicy::from_allow_list(&allowed, settings.is_local())?;
         let vault = Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone());
-        let client = Client::new(policy, Limits::default()).with_via(&vault.fingerprint());
+        let client =
+            Client::new(policy, Limits::default(), Resolver::system()).with_via(&vault.fingerprint());
         Ok(Self::new(
             Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             Queue::new(aws.sqs(), settings.required("PAYRELAY_DELIVERIES_QUEUE_URL")),

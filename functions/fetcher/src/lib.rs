@@ -32,9 +32,9 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::SourceId;
 use jiff::{SignedDuration, Timestamp};
 pub use pace::Pace;
-use platform::{Aws, Cache, Clock, Entropy, Settings, Vault};
+use platform::{Aws, Cache, Clock, Entropy, Metrics, Settings, Vault};
 use queue::Queue;
-use relay::{AllowListError, ApiResponse, Client, EgressPolicy, Limits};
+use relay::{AllowListError, ApiResponse, Client, EgressPolicy, Limits, Resolver};
 pub use schedule::{MAX_ATTEMPTS, delay_after};
 use source::Account;
 use std::sync::Arc;
@@ -49,6 +49,9 @@ const ACCOUNT_MAX_AGE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How many calls for one source a process makes in a minute before it puts off what comes next.
 pub const CALLS_PER_MINUTE: u32 = 300;
+
+/// The counter of questions that were put off, by provider.
+pub const CAPPED: &str = "QuestionsCapped";
 
 /// More than the clocks of two functions differ.
 pub(crate) const FRESH_AFTER: SignedDuration = SignedDuration::from_secs(1);
@@ -71,6 +74,7 @@ pub struct Deps {
     pub events: Queue,
     pub fetches: Queue,
     pub dead_letters: Queue,
+    pub metrics: Metrics,
     pub clock: Clock,
     pub accounts: Cache<SourceId, Arc<Account>>,
     pub pace: Pace,
@@ -86,6 +90,7 @@ pub fn answers(clock: &Clock) -> Answers {
 }
 
 impl Deps {
+    #[expect(clippy::disallowed_methods, reason = "a function on AWS asks AWS's resolver")]
     pub fn from_settings(settings: &mut Settings) -> Result<Self, AllowListError> {
         let aws = Aws::from_settings(settings);
         let egress = settings.optional("PAYRELAY_EGRESS_ALLOW").unwrap_or_default();
@@ -93,10 +98,11 @@ impl Deps {
         Ok(Self {
             store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), Entropy::system()),
-            client: Client::new(policy, limits()),
+            client: Client::new(policy, limits(), Resolver::system()),
             events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
             fetches: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_QUEUE_URL")),
             dead_letters: Queue::new(aws.sqs(), settings.required("PAYRELAY_FETCHES_DLQ_URL")),
+            metrics: Metrics::stdout(settings.required("PAYRELAY_SERVICE"), Clock::system()),
             clock: Clock::system(),
             accounts: Cache::new(Clock::system(), ACCOUNT_MAX_AGE),
             pace: Pace::new(SPACING, CALLS_PER_MINUTE),

@@ -3,7 +3,7 @@
 use crate::schedule::{MAX_DEFERRALS, deferral};
 use crate::source::{self, Account, AccountError};
 use crate::verdict::{self, Verdict};
-use crate::{Deps, FRESH_AFTER, MAX_ATTEMPTS, delay_after};
+use crate::{CAPPED, Deps, FRESH_AFTER, MAX_ATTEMPTS, delay_after};
 use aws_lambda_events::sqs::SqsMessage;
 use domain::{DeadLetterReason, Notification, PaymentId, SourceId};
 use providers::{ApiMethod, ApiRequest, Fetch, Verified};
@@ -112,8 +112,10 @@ impl Question {
 
 async fn ask(deps: &Deps, question: &Question) -> Result<Disposition, Failure> {
     if must_wait(deps, question).await {
-        let FetchMessage { event, deferred, .. } = &question.message;
-        tracing::info!(%event, source = %question.source(), deferred, "a question is put off: there are too many");
+        let FetchMessage { event, deferred, webhook, .. } = &question.message;
+        let (source, provider) = (question.source(), webhook.provider.as_str());
+        deps.metrics.count_often(CAPPED, &[("provider", provider)]);
+        tracing::info!(%event, %source, provider, deferred, reason = "question_capped", "a question is put off");
         let message = FetchMessage { deferred: deferred + 1, ..question.message.clone() };
         queue_again(deps, &message, deferral(event, *deferred)).await?;
         return Ok(Disposition::Done);
@@ -168,9 +170,12 @@ async fn must_wait(deps: &Deps, question: &Question) -> bool {
         return false;
     }
     let Some(payment) = &question.notification.provider_payment_id else { return true };
-    // A payment that can't be looked up counts as unknown.
     let payment = PaymentId::derive(question.source(), payment);
-    !matches!(Box::pin(deps.store.payment(&payment)).await, Ok(Some(_)))
+    !Box::pin(deps.store.is_known(&payment)).await.unwrap_or_else(|error| {
+        let error = &error as &dyn Error;
+        tracing::error!(error, %payment, "a payment can't be looked up: a question about it waits like an unknown one's");
+        false
+    })
 }
 
 type Answered = Result<ApiResponse, SendError>;

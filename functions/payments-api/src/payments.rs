@@ -3,7 +3,9 @@
 use crate::Deps;
 use axum::extract::State;
 use axum::response::Response;
-use domain::{DisputeStatus, PaymentId, PaymentStatus, PaymentView, RefundStatus, Source, SourceId};
+use domain::{
+    DisputeStatus, PaymentId, PaymentStatus, PaymentView, RefundStatus, Source, SourceId, bounded_reference,
+};
 use http::{IfNoneMatch, Paged, Params, Path, Problem, page_of, walk};
 use store::{Listed, Order, Page, PageRequest, Positioned, Read, StoredPayment};
 
@@ -27,7 +29,7 @@ pub(crate) async fn get(
 /// listing by time.
 pub(crate) async fn list(State(deps): State<Deps>, mut params: Params) -> Result<Paged, Problem> {
     let provider_payment_id = params.text("provider_payment_id");
-    let merchant_reference = params.text("merchant_reference");
+    let merchant_reference = params.text("merchant_reference").map(bounded_reference);
     let filter = Filter::take(&mut params, merchant_reference.clone());
     let paging = params.page(&deps.cursors);
     params.finish()?;

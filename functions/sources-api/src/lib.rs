@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use platform::{AdminKeyHash, Aws, Clock, Entropy, Metrics, Settings, Vault};
 use queue::Queue;
 use redrive::{Queues, Redriver};
-use relay::{Client, EgressPolicy};
+use relay::{Client, EgressPolicy, Resolver};
 use std::sync::Arc;
 use store::Store;
 
@@ -63,6 +63,7 @@ impl Deps {
     }
 
     /// From the environment of a Lambda function. What is missing is noted in `settings`.
+    #[expect(clippy::disallowed_methods, reason = "a function on AWS asks AWS's resolver")]
     pub fn from_settings(settings: &mut Settings) -> Self {
         let aws = Aws::from_settings(settings);
         let (clock, entropy) = (Clock::system(), Entropy::system());
@@ -79,7 +80,7 @@ impl Deps {
             store: store.clone(),
             events: queues.events.clone(),
             vault: vault.clone(),
-            client: Client::new(EgressPolicy::strict(), intake::limits()),
+            client: Client::new(EgressPolicy::strict(), intake::limits(), Resolver::system()),
             counters: Counters::new(metrics),
             clock: clock.clone(),
             entropy: entropy.clone(),

@@ -39,7 +39,7 @@ use jiff::SignedDuration;
 use platform::{Aws, Clock, Entropy, Metrics, Settings, Vault};
 use providers::Rejection;
 use queue::{MAX_BODY_BYTES, Queue};
-use relay::{Client, EgressPolicy, RETRY, VIA};
+use relay::{Client, EgressPolicy, RETRY, Resolver, VIA};
 use std::sync::Arc;
 use store::Store;
 
@@ -59,6 +59,7 @@ pub struct Deps {
 }
 
 impl Deps {
+    #[expect(clippy::disallowed_methods, reason = "a function on AWS asks AWS's resolver")]
     pub fn from_settings(settings: &mut Settings) -> Self {
         let aws = Aws::from_settings(settings);
         let (clock, entropy) = (Clock::system(), Entropy::system());
@@ -67,7 +68,7 @@ impl Deps {
             store: Store::new(aws.dynamodb(), settings.required("PAYRELAY_TABLE")),
             events: Queue::new(aws.sqs(), settings.required("PAYRELAY_EVENTS_QUEUE_URL")),
             vault: Vault::kms(aws.kms(), settings.required("PAYRELAY_KMS_KEY_ID"), entropy.clone()),
-            client: Client::new(EgressPolicy::strict(), intake::limits()),
+            client: Client::new(EgressPolicy::strict(), intake::limits(), Resolver::system()),
             counters: Counters::new(metrics),
             clock: clock.clone(),
             entropy: entropy.clone(),

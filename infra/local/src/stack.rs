@@ -181,8 +181,8 @@ impl Stack {
         let deliveries = queue(DELIVERIES_QUEUE);
         let own_queues: Vec<_> = QUEUES.iter().flat_map(|(queue, dead, _)| [queue, dead]).collect();
         let own_queues: Vec<_> = own_queues.into_iter().map(|name| crate::sqs::arn(name)).collect();
-        let client = Client::with_resolver(egress.clone(), Limits::default(), resolver.clone())
-            .with_via(&vault.fingerprint());
+        let client =
+            Client::new(egress.clone(), Limits::default(), resolver.clone()).with_via(&vault.fingerprint());
         let sender = Sender::new(client, &aws, &own_queues.join(","), clock.clone())?;
 
         let consumer = consumer::Deps {
@@ -207,14 +207,16 @@ impl Stack {
             standings: Cache::new(clock.clone(), config_max_age.min(dispatcher::STANDING_MAX_AGE)),
             slow_after: dispatcher::SLOW_AFTER,
         };
+        let metrics = Metrics::in_memory(clock.clone());
         let fetcher = fetcher::Deps {
             store: store.clone(),
             vault: vault.clone(),
-            client: Client::with_resolver(egress.clone(), fetcher::limits(), resolver.clone())
+            client: Client::new(egress.clone(), fetcher::limits(), resolver.clone())
                 .with_detours(detours.clone()),
             events: queue(EVENTS_QUEUE),
             fetches: queue(FETCHES_QUEUE),
             dead_letters: queue(FETCHES_DLQ),
+            metrics: metrics.clone(),
             clock: clock.clone(),
             accounts: Cache::new(clock.clone(), config_max_age),
             pace: fetcher::Pace::new(fetcher::SPACING, fetcher::CALLS_PER_MINUTE),
@@ -232,7 +234,6 @@ impl Stack {
             redriver: Redriver::new(store.clone(), vault.clone(), queues.clone(), clock.clone()),
             clock: clock.clone(),
         };
-        let metrics = Metrics::in_memory(clock.clone());
         let dead_letters = dead_letters::Deps {
             store: store.clone(),
             vault: vault.clone(),
@@ -247,7 +248,7 @@ impl Stack {
                 store: store.clone(),
                 events: queue(EVENTS_QUEUE),
                 vault: vault.clone(),
-                client: Client::with_resolver(egress.clone(), intake::limits(), resolver.clone())
+                client: Client::new(egress.clone(), intake::limits(), resolver.clone())
                     .with_detours(detours.clone()),
                 counters: counters.clone(),
                 clock: clock.clone(),

@@ -35,6 +35,7 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
+    #[expect(clippy::disallowed_methods, reason = "a user's endpoints may have any name")]
     pub(crate) async fn run(self) -> Result<()> {
         let given = self.admin_key.map(SecretText::new);
         if let Some(key) = &given {
@@ -59,7 +60,7 @@ impl Dev {
             public_url: url.clone(),
             admin_key: admin_key.clone(),
             egress,
-            resolver: Resolver::System,
+            resolver: Resolver::system(),
             detours: Detours::default(),
             roots: None,
             clock: Clock::system(),

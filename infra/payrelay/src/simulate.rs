@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use local::loopback_egress;
 use platform::{Clock, Entropy};
 use providers::{Provider, Settings};
-use relay::{ApiCall, Client, HeaderName, HeaderValue, Limits, Method, Url};
+use relay::{ApiCall, Client, HeaderName, HeaderValue, Limits, Method, Resolver, Url};
 use serde_json::{Map, Value, json};
 use simulators::{Message, Simulator, Webhook};
 use std::io::{self, Write};
@@ -78,6 +78,7 @@ impl Simulate {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the URL may have a name of this machine's hosts file")]
     async fn write(self, lines: &mut impl Write) -> Result<()> {
         if self.list {
             return list(lines);
@@ -88,7 +89,7 @@ impl Simulate {
         }
         let url = self.url.as_ref().context("the source's webhook URL is missing")?;
         let clock = Clock::system();
-        let sender = Client::new(loopback_egress(), Limits::default());
+        let sender = Client::new(loopback_egress(), Limits::default(), Resolver::system());
         let (mut sent, mut refused) = (0_usize, 0_usize);
         for message in self.messages(&simulator, clock.now()) {
             let webhook = simulator.sign(&message, url.as_str(), clock.now())?;

@@ -1,7 +1,7 @@
 use super::*;
 use domain::FailureKind;
 use platform::AwsEndpoints;
-use relay::{EgressPolicy, Limits};
+use relay::{EgressPolicy, Limits, Resolver};
 use std::net::TcpListener;
 
 const OWN: &str = "arn:aws:sqs:us-east-1:000000000000:events,arn:aws:sqs:us-east-1:000000000000:deliveries";
@@ -18,7 +18,7 @@ pub(crate) const ABOUT: About<'static> = About {
 fn sender(engine: Option<&TcpListener>, own_queues: &str) -> Result<Sender, ArnError> {
     let url = engine.map(|engine| format!("http://{}", engine.local_addr().expect("it is bound")));
     let endpoints = AwsEndpoints { sqs: url.clone(), eventbridge: url, ..AwsEndpoints::default() };
-    let client = Client::new(EgressPolicy::strict(), Limits::default());
+    let client = Client::new(EgressPolicy::strict(), Limits::default(), Resolver::this_machine());
     Sender::new(client, &Aws::local(endpoints), own_queues, Clock::system())
 }
 

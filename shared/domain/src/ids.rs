@@ -6,7 +6,7 @@
 //! A payment, its events and their deliveries share the first 16 characters, the **partition**: one DynamoDB
 //! item collection per payment, found from any of the three ids without an index.
 
-use crate::{EventType, Notification, WorkQueue};
+use crate::{EventType, Notification, WorkQueue, bounded_id};
 use data_encoding::BASE32_DNSSEC as BASE32HEX_LOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -159,7 +159,8 @@ impl DeadLetterId {
 
 impl PaymentId {
     pub fn derive(source: &SourceId, provider_payment_id: &str) -> Self {
-        let digest = hash("payment", &[source.as_str(), provider_payment_id]);
+        let provider_payment_id = bounded_id(provider_payment_id.to_owned());
+        let digest = hash("payment", &[source.as_str(), &provider_payment_id]);
         Self(format!("{}{}", Self::PREFIX, BASE32HEX_LOWER.encode(&digest[..16])))
     }
 

@@ -5,6 +5,7 @@
 //! idempotent: whatever the order of a payment's events, and however often each arrives, the state is the same.
 
 mod api_key;
+mod bounds;
 mod chars;
 mod conditions;
 mod dead_letter;
@@ -34,6 +35,7 @@ mod view;
 pub mod xml;
 
 pub use api_key::{ApiKey, Scope};
+pub use bounds::{MAX_ID_BYTES, MAX_REFERENCE_BYTES, bounded_id, bounded_reference};
 pub use chars::{escape_json, is_xml_char};
 pub use conditions::{Conditions, InvalidCondition};
 pub use dead_letter::{

@@ -1,5 +1,6 @@
 //! What a provider's notification says, in our words: the output of `providers`, the input of the ledger.
 
+use crate::bounds::{MAX_DEDUPE_KEY_BYTES, bounded, bounded_id, bounded_reference};
 use crate::{Currency, EventType};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,9 +51,35 @@ impl Notification {
         self.version.or(self.occurred_at.map(|at| at.as_microsecond())).unwrap_or(0)
     }
 
-    fn is_keyed_by_content(&self) -> bool {
-        let hash = self.dedupe_key.rfind(CONTENT_KEY).map(|at| &self.dedupe_key[at + CONTENT_KEY.len()..]);
-        hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    /// The same, with no text of the provider's that exceeds a key or an item; see [`crate::bounded_id`].
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        // What says that the key is made of the content stays.
+        let content = self.content_key().map(ToOwned::to_owned);
+        let own = self.dedupe_key.len() - content.as_ref().map_or(0, String::len);
+        self.dedupe_key.truncate(own);
+        self.dedupe_key = bounded(self.dedupe_key, MAX_DEDUPE_KEY_BYTES) + &content.unwrap_or_default();
+        self.provider_type = bounded_id(self.provider_type);
+        for id in [&mut self.provider_event_id, &mut self.provider_payment_id, &mut self.object_id] {
+            *id = id.take().map(bounded_id);
+        }
+        for fact in &mut self.facts {
+            match fact {
+                Fact::Operation { id, .. } | Fact::Dispute { id, .. } => *id = bounded_id(std::mem::take(id)),
+                Fact::MerchantReference { reference } => {
+                    *reference = bounded_reference(std::mem::take(reference));
+                }
+                Fact::Requested { .. } | Fact::Total { .. } => {}
+            }
+        }
+        self
+    }
+
+    /// The end of a dedupe key that is made of the content.
+    fn content_key(&self) -> Option<&str> {
+        let end = &self.dedupe_key[self.dedupe_key.rfind(CONTENT_KEY)?..];
+        let hash = &end[CONTENT_KEY.len()..];
+        (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(end)
     }
 
     /// Distinguishes two notifications under one dedupe key by what they say, not by their bytes: a provider
@@ -66,7 +93,7 @@ impl Notification {
             &self.currency,
             &self.facts,
         );
-        let bytes = match self.is_keyed_by_content() {
+        let bytes = match self.content_key().is_some() {
             // Only what is not part of the content can differ, such as a type in a header that nobody signed.
             true => self.dedupe_key.clone().into_bytes(),
             false => serde_json::to_vec(&said).expect("plain data serialises"),

@@ -25,6 +25,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// No service has this port: every connection is refused at once.
+const NOWHERE: &str = "http://127.0.0.1:2";
+
 /// Where the services are, when it is not AWS. The names are the AWS SDKs' own
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,8 +77,18 @@ impl Aws {
         }
     }
 
-    /// For engines on this machine, which check neither region nor credentials.
+    /// For engines on this machine, which check neither region nor credentials. A service without an engine is
+    /// [`NOWHERE`], never AWS.
+    #[expect(clippy::disallowed_methods, reason = "no address is a name")]
     pub fn local(endpoints: AwsEndpoints) -> Self {
+        let here = |endpoint: Option<String>| endpoint.or_else(|| Some(NOWHERE.to_owned()));
+        let AwsEndpoints { dynamodb, eventbridge, kms, sqs } = endpoints;
+        let endpoints = AwsEndpoints {
+            dynamodb: here(dynamodb),
+            eventbridge: here(eventbridge),
+            kms: here(kms),
+            sqs: here(sqs),
+        };
         Self {
             region: "us-east-1".to_owned(),
             credentials: Credentials::new("local", "local", None, None, "local"),
@@ -154,6 +167,10 @@ clients! {
     sqs aws_sdk_sqs
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the names are AWS's, or those that a function's environment gives"
+)]
 fn https_client() -> HttpClient {
     let trust_store = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let context = TlsContext::builder()
@@ -169,5 +186,26 @@ impl fmt::Debug for Aws {
             .field("region", &self.region)
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_sqs::error::DisplayErrorContext;
+
+    /// Refused by this machine, at once: nobody was asked for a name.
+    #[tokio::test]
+    async fn a_local_client_without_an_engine_asks_nobody() {
+        let aws = Aws::local(AwsEndpoints::default()).without_retries();
+        let dynamodb =
+            aws.dynamodb().list_tables().send().await.map_err(|e| DisplayErrorContext(e).to_string());
+        let kms = aws.kms().list_keys().send().await.map_err(|e| DisplayErrorContext(e).to_string());
+        let sqs = aws.sqs().list_queues().send().await.map_err(|e| DisplayErrorContext(e).to_string());
+        let buses = aws.eventbridge().list_event_buses().send().await;
+        let eventbridge = buses.map_err(|e| DisplayErrorContext(e).to_string());
+        for error in [dynamodb.unwrap_err(), kms.unwrap_err(), sqs.unwrap_err(), eventbridge.unwrap_err()] {
+            assert!(error.contains("Connection refused"), "{error}");
+        }
     }
 }

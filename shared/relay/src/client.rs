@@ -138,11 +138,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(policy: EgressPolicy, limits: Limits) -> Self {
-        Self::with_resolver(policy, limits, Resolver::System)
-    }
-
-    pub fn with_resolver(policy: EgressPolicy, limits: Limits, resolver: Resolver) -> Self {
+    pub fn new(policy: EgressPolicy, limits: Limits, resolver: Resolver) -> Self {
         Self::assemble(policy, limits, resolver, Connector::new)
     }
 

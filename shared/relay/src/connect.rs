@@ -47,19 +47,26 @@ pub(crate) fn tls_config(
 
 type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 
-/// Who turns names into addresses.
-#[derive(Clone, Default)]
-pub enum Resolver {
-    /// `getaddrinfo`, on tokio's blocking threads.
-    #[default]
+/// Who turns names into addresses. There is no default: `clippy.toml` lets only the deployed functions and the
+/// command-line tool ask the system.
+#[derive(Clone)]
+pub struct Resolver(Source);
+
+#[derive(Clone)]
+enum Source {
     System,
-    /// For tests and simulations: a function from the name, without its final dot, to its addresses.
     Custom(Arc<LookUp>),
 }
 
 impl Resolver {
+    /// `getaddrinfo`, on tokio's blocking threads.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// For tests and simulations: a function from the name, without its final dot, to its addresses.
     pub fn custom(resolve: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
-        Self::Custom(Arc::new(resolve))
+        Self(Source::Custom(Arc::new(resolve)))
     }
 
     /// Knows `localhost` and no other name, so that a test asks nobody outside its machine.
@@ -71,14 +78,15 @@ impl Resolver {
     }
 
     /// `absolute` keeps the machine's search domains and its hosts file out of it.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the system is asked for a name")]
     async fn resolve(&self, name: &str, port: u16, absolute: bool) -> io::Result<Vec<SocketAddr>> {
         let bare = name.strip_suffix('.').unwrap_or(name);
-        match self {
-            Self::System if absolute => {
+        match &self.0 {
+            Source::System if absolute => {
                 Ok(tokio::net::lookup_host((format!("{bare}."), port)).await?.collect())
             }
-            Self::System => Ok(tokio::net::lookup_host((name, port)).await?.collect()),
-            Self::Custom(resolve) => {
+            Source::System => Ok(tokio::net::lookup_host((name, port)).await?.collect()),
+            Source::Custom(resolve) => {
                 Ok(resolve(bare)?.into_iter().map(|address| SocketAddr::new(address, port)).collect())
             }
         }
@@ -87,9 +95,9 @@ impl Resolver {
 
 impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::System => "System",
-            Self::Custom(_) => "Custom(..)",
+        f.write_str(match self.0 {
+            Source::System => "System",
+            Source::Custom(_) => "Custom(..)",
         })
     }
 }
@@ -104,6 +112,7 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
+    #[expect(clippy::disallowed_methods, reason = "these are addresses, and checked ones")]
     async fn dial(self, uri: Uri) -> Result<TokioIo<TcpStream>, SendError> {
         let addresses = self.checked_addresses(&uri).await?;
         let share = self.connect_timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);

@@ -268,13 +268,9 @@ pub(crate) fn time_of_key(sort_key: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(milliseconds).ok()
 }
 
-/// Merchant references are the merchants' own text of any length; DynamoDB's keys are not.
+/// A reference has at most [`domain::MAX_REFERENCE_BYTES`], so it fits into a key.
 pub(crate) fn merchant_reference_key(reference: &str) -> String {
-    let mut end = reference.len().min(1000);
-    while !reference.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("M#{}", &reference[..end])
+    format!("M#{reference}")
 }
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl Store {
         Ok(Some(Page { items: events, next }))
     }
 
+    /// AP55: whether anything is known of a payment. Its ledger is not read.
+    pub async fn is_known(&self, payment: &PaymentId) -> Result<bool, StoreError> {
+        Ok(self.first_event(payment).await?.is_some())
+    }
+
     /// AP55: the event that was recorded first, as the payment's item names it for the listing by time, and since when it is
     /// known. The payment itself is not read.
     async fn first_event(&self, payment: &PaymentId) -> Result<Option<First>, StoreError> {

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
@@ -115,7 +115,7 @@ impl Stretch {
 
 /// Asks the receiver for nothing, again and again.
 async fn echo(receiver: SocketAddr, is_over: Arc<AtomicBool>) -> Result<Vec<(Instant, Instant)>> {
-    let mut stream = TcpStream::connect(receiver).await?;
+    let mut stream = TcpSocket::new_v4()?.connect(receiver).await?;
     stream.set_nodelay(true)?;
     let (mut ticks, mut answer, mut latencies) = (interval(LIVE_INTERVAL), [0; 1024], Vec::new());
     while !is_over.load(Ordering::Relaxed) {

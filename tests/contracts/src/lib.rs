@@ -12,9 +12,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use platform::{Aws, AwsEndpoints};
 
 pub use embedded::Embedded;
@@ -155,46 +152,22 @@ impl fmt::Debug for Clients {
 }
 
 impl Clients {
-    /// Builds the clients as the functions build theirs, but without retries: a check should see each answer.
+    /// The clients of the functions, but without retries and timeouts: a check should see each answer, however late.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        let http = aws_smithy_http_client::Builder::new().build_http();
-        let credentials = Credentials::from_keys("contracts", "contracts", None);
-        let sqs = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .endpoint_url(&engine.sqs_url)
-            .credentials_provider(credentials.clone())
-            .retry_config(RetryConfig::disabled())
-            .http_client(http.clone());
-        let kms = engine.kms_url.as_ref().map(|url| {
-            aws_sdk_kms::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::from_static("us-east-1"))
-                .endpoint_url(url)
-                .credentials_provider(credentials.clone())
-                .retry_config(RetryConfig::disabled())
-                .http_client(http.clone())
-                .build()
-        });
         let aws = Aws::local(AwsEndpoints {
-            sqs: Some(engine.sqs_url.clone()),
+            dynamodb: Some(engine.dynamodb_url.clone()),
             eventbridge: Some(engine.eventbridge_url.clone()),
-            ..AwsEndpoints::default()
+            kms: engine.kms_url.clone(),
+            sqs: Some(engine.sqs_url.clone()),
         });
-        let dynamodb = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .endpoint_url(&engine.dynamodb_url)
-            .credentials_provider(credentials)
-            .retry_config(RetryConfig::disabled())
-            .http_client(http);
+        let plain = aws.clone().untimed();
         Self {
-            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            eventbridge: aws.clone().without_retries().eventbridge(),
+            sqs: plain.sqs(),
+            dynamodb: plain.dynamodb(),
+            eventbridge: plain.eventbridge(),
+            kms: engine.kms_url.as_ref().map(|_| plain.kms()),
             aws,
-            kms: kms.map(aws_sdk_kms::Client::from_conf),
             name: unique_name(),
         }
     }

@@ -15,7 +15,7 @@ use local::{Options, Stack};
 use platform::{AdminKeyHash, Aws, AwsEndpoints, Clock, Entropy, Metrics, SecretText, Vault};
 use queue::Queue;
 use redrive::Queues;
-use relay::{Client, EgressPolicy, SigningSecret};
+use relay::{Client, EgressPolicy, Resolver, SigningSecret};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -40,7 +40,7 @@ pub fn operations() -> Vec<http::Operation> {
         clock.clone(),
         entropy.clone(),
     ));
-    let client = Client::new(EgressPolicy::strict(), relay::Limits::default());
+    let client = Client::new(EgressPolicy::strict(), relay::Limits::default(), Resolver::this_machine());
     let sender = Sender::new(client, &aws, "", clock.clone()).expect("no queue is named");
     operations.extend(endpoints_api::operations(&endpoints_api::Deps::new(
         store.clone(),
@@ -55,7 +55,7 @@ pub fn operations() -> Vec<http::Operation> {
         store: store.clone(),
         events: queue.clone(),
         vault: vault.clone(),
-        client: Client::new(EgressPolicy::strict(), intake::limits()),
+        client: Client::new(EgressPolicy::strict(), intake::limits(), Resolver::this_machine()),
         counters: Counters::new(Metrics::in_memory(clock.clone())),
         clock: clock.clone(),
         entropy: entropy.clone(),

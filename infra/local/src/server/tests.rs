@@ -1,7 +1,5 @@
 //! Connections over a real socket: which end, and when.
 
-#![expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -21,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What does not fit into the buffers of a connection.
 const LARGE: usize = 32 * 1024 * 1024;
 
+#[expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
 async fn start(idle: Duration) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let router = Router::new()
         .route("/", get(|| async { "hello" }))
@@ -36,9 +35,13 @@ async fn start(idle: Duration) -> (SocketAddr, oneshot::Sender<()>, tokio::task:
     (address, stop, server)
 }
 
+async fn dial(address: SocketAddr) -> TcpStream {
+    TcpSocket::new_v4().unwrap().connect(address).await.unwrap()
+}
+
 async fn connect() -> (TcpStream, oneshot::Sender<()>) {
     let (address, stop, _) = start(IDLE).await;
-    (TcpStream::connect(address).await.unwrap(), stop)
+    (dial(address).await, stop)
 }
 
 /// What comes until the server ends the connection.
@@ -142,7 +145,7 @@ async fn http_2_with_prior_knowledge_is_served_and_closed_when_it_is_idle() {
     let answer = connector.get(format!("http://{address}/").parse().unwrap()).await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.version()), (200, hyper::Version::HTTP_2));
     // By hand, to see the end: preface and empty settings.
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = dial(address).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     rest(&mut stream).await;
 }
@@ -150,10 +153,10 @@ async fn http_2_with_prior_knowledge_is_served_and_closed_when_it_is_idle() {
 #[tokio::test]
 async fn a_stop_finishes_requests_and_does_not_wait_for_idle_connections() {
     let (address, stop, server) = start(Duration::from_secs(600)).await;
-    let mut idle = TcpStream::connect(address).await.unwrap();
+    let mut idle = dial(address).await;
     idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /half").await.unwrap();
     answer(&mut idle, "hello").await;
-    let mut busy = TcpStream::connect(address).await.unwrap();
+    let mut busy = dial(address).await;
     busy.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     sleep(IDLE / 4).await;
     stop.send(()).unwrap();

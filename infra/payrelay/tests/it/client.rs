@@ -31,7 +31,7 @@ impl Answer {
 }
 
 impl Client {
-    /// `address` is a host and a port.
+    /// `address` is an IP address and a port.
     pub(crate) fn new(address: &str, key: &str) -> Self {
         Self { address: address.to_owned(), key: key.to_owned() }
     }
@@ -73,7 +73,8 @@ impl Client {
         headers: &[(&str, String)],
         body: &str,
     ) -> std::io::Result<Answer> {
-        let mut stream = TcpStream::connect(&self.address)?;
+        let address = self.address.parse().expect("an address, for no name is looked up");
+        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
         for (name, value) in headers {

@@ -13,7 +13,7 @@ use domain::{SealedSecret, SecretId, Source, SourceId, SourceStatus};
 use jiff::{SignedDuration, Timestamp};
 use platform::{Aws, AwsEndpoints, Clock, Entropy, Metrics, SecretText, Vault};
 use queue::Queue;
-use relay::{Client, EgressPolicy, Limits};
+use relay::{Client, EgressPolicy, Limits, Resolver};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -79,7 +79,7 @@ impl Fixture {
             store: Store::new(aws.dynamodb(), "table"),
             events: Queue::new(aws.sqs(), "queue"),
             vault: Vault::kms(aws.kms(), "key", Entropy::system()),
-            client: Client::new(EgressPolicy::strict(), Limits::default()),
+            client: Client::new(EgressPolicy::strict(), Limits::default(), Resolver::this_machine()),
             counters: Counters::new(Metrics::in_memory(clock.clone())),
             clock: clock.clone(),
             entropy: Entropy::system(),

@@ -270,7 +270,7 @@ impl Verified {
                 exponent: told.exponent,
                 facts: told.facts,
                 ..notification.clone()
-            })?),
+            })),
         })
     }
 }

@@ -39,7 +39,7 @@ impl Normalise {
             Self::Format(format) => interpret::notifications(format, verified, settings)?,
             Self::Code { run, .. } => run(verified, settings)?,
         };
-        said.into_iter().map(within_limits).collect()
+        Ok(said.into_iter().map(within_limits).collect())
     }
 
     pub(crate) fn expresses(&self) -> Expresses {
@@ -104,20 +104,10 @@ impl Malformed {
     }
 }
 
-/// Names of things have tens of characters at every provider. They are written beside the body into items of limited
-/// size, and where nothing is signed anybody chooses them.
-const MAX_ID_BYTES: usize = 1024;
-/// May be a token with a signature (Plaid's, of 4 KiB at most), or several ids.
-const MAX_KEY_BYTES: usize = 8 * 1024;
-
-/// What holds for every notification, whoever read it: ids of bounded length, and no facts with amounts below zero,
+/// What holds for every notification, whoever read it: texts of bounded length, and no facts with amounts below zero,
 /// which are shown, but are nothing that our sums could add up.
-pub(crate) fn within_limits(mut notification: Notification) -> Result<Notification, Malformed> {
-    if notification.dedupe_key.len() > MAX_KEY_BYTES
-        || names(&notification).any(|name| name.len() > MAX_ID_BYTES)
-    {
-        return Err(Malformed::new("body", "", "names something by a text of more than a kilobyte"));
-    }
+pub(crate) fn within_limits(notification: Notification) -> Notification {
+    let mut notification = notification.bounded();
     notification.facts.retain_mut(|fact| match fact {
         // Without an amount it would give back all.
         Fact::Operation { kind: OperationKind::Void, amount, .. } => amount.is_none_or(|amount| amount >= 0),
@@ -128,17 +118,7 @@ pub(crate) fn within_limits(mut notification: Notification) -> Result<Notificati
         Fact::Requested { amount } | Fact::Total { amount, .. } => *amount >= 0,
         Fact::MerchantReference { .. } => true,
     });
-    Ok(notification)
-}
-
-fn names(notification: &Notification) -> impl Iterator<Item = &String> {
-    let Notification { provider_type, provider_event_id, provider_payment_id, object_id, .. } = notification;
-    let ids = [provider_event_id, provider_payment_id, object_id].into_iter().flatten();
-    let of_facts = notification.facts.iter().filter_map(|fact| match fact {
-        Fact::Operation { id, .. } | Fact::Dispute { id, .. } => Some(id),
-        Fact::Requested { .. } | Fact::MerchantReference { .. } | Fact::Total { .. } => None,
-    });
-    ids.chain(of_facts).chain([provider_type])
+    notification
 }
 
 /// The exponent that a provider uses for `currency`: its exceptions first, then ISO 4217.

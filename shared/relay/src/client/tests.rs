@@ -1,5 +1,4 @@
 //! TLS with a certificate of our own, which only a client made inside the crate can trust.
-#![expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
 
 use super::*;
 use domain::FailureKind;
@@ -31,6 +30,7 @@ impl Drop for TlsServer {
 }
 
 /// Offers `protocols` for ALPN. The body of its answer is the HTTP version and the name that was asked for.
+#[expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
 async fn serve(name: &str, protocols: &[&str]) -> TlsServer {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -113,7 +113,7 @@ async fn a_certificate_for_another_name_is_refused() {
 async fn a_certificate_from_an_unknown_issuer_is_refused_and_the_owner_is_told_why() {
     let server = serve("hooks.example.com", &[]).await;
     let (policy, limits, resolver) = loopback();
-    let client = Client::with_resolver(policy, limits, resolver);
+    let client = Client::new(policy, limits, resolver);
     let error = post(&client, "hooks.example.com", server.port).await.outcome.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Tls);
     assert_eq!(error.public_text(), "TLS could not be set up: invalid peer certificate: UnknownIssuer");

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use domain::FailureKind;
 use jiff::Timestamp;
 use relay::{
-    ApiCall, ApiResponse, Client, Detours, EgressPolicy, HeaderName, HeaderValue, Limits, Method, SendError,
+    ApiCall, ApiResponse, Client, Detours, EgressPolicy, HeaderName, HeaderValue, Limits, Method, Resolver,
+    SendError,
 };
 use std::time::Duration;
 use tokio::{
@@ -84,7 +85,7 @@ async fn every_status_is_an_answer_and_a_redirect_is_not_followed() {
 async fn a_body_of_the_limit_is_taken_and_one_byte_more_is_an_error() {
     let server = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n12345678").await;
     for (max_call_bytes, is_taken) in [(8, true), (7, false)] {
-        let client = Client::new(loopback(), Limits { max_call_bytes, ..limits() });
+        let client = Client::new(loopback(), Limits { max_call_bytes, ..limits() }, Resolver::this_machine());
         match client.call(get(&server.url())).await {
             Ok(answer) => assert!(is_taken && answer.body.len() == 8),
             Err(error) => {
@@ -106,7 +107,10 @@ async fn an_endless_body_ends_by_its_size() {
     .await;
     let patient = Limits { total_timeout: Duration::from_secs(20), ..limits() };
     let started = Instant::now();
-    let error = Client::new(loopback(), patient).call(get(&server.url())).await.unwrap_err();
+    let error = Client::new(loopback(), patient, Resolver::this_machine())
+        .call(get(&server.url()))
+        .await
+        .unwrap_err();
     assert!(matches!(error, SendError::BodyTooLarge), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(5), "the size ends it, not the time");
 }
@@ -138,7 +142,7 @@ async fn a_body_that_breaks_off_or_does_not_come_is_no_answer() {
 #[tokio::test]
 async fn the_guard_is_the_same_as_for_deliveries() {
     let server = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let strict = Client::new(EgressPolicy::strict(), limits());
+    let strict = Client::new(EgressPolicy::strict(), limits(), Resolver::this_machine());
     let literal = server.url().replace("http:", "https:");
     assert_eq!(strict.call(get(&server.url())).await.unwrap_err().kind(), FailureKind::InvalidUrl);
     assert_eq!(strict.call(get(&literal)).await.unwrap_err().kind(), FailureKind::BlockedAddress);

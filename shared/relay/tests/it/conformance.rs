@@ -1,7 +1,6 @@
 //! The stock library verifies what is signed here. (Not the `svix` crate beside it: it compiles with a TLS stack
 //! only, and that one is aws-lc. Its published vector is in `src/signing/tests.rs`; its Python and Node editions are
 //! run against whole deliveries.)
-#![expect(clippy::disallowed_methods, reason = "the library holds the timestamp against the system's clock")]
 
 use hyper::http::HeaderMap;
 use jiff::Timestamp;
@@ -10,6 +9,7 @@ use standardwebhooks::Webhook;
 
 const BODY: &[u8] = "{\"type\":\"payment.captured\",\"note\":\"é€😀\"}".as_bytes();
 
+#[expect(clippy::disallowed_methods, reason = "the library holds the timestamp against the system's clock")]
 fn signed(secrets: &[SigningSecret], keys: &[SigningKey]) -> HeaderMap {
     let now = Timestamp::now().as_second();
     HeaderMap::from_iter(signing::headers("dlv_1", now, BODY, secrets, keys).unwrap())

@@ -40,7 +40,7 @@ async fn a_name_that_resolves_inward_passes_at_creation_and_is_refused_at_connec
     assert!(strict.parse_url(&url).is_ok());
     for address in ["127.0.0.1", "::ffff:127.0.0.1", "::1"] {
         let (resolver, _) = scripted(&[&[address]]);
-        let answer = post(&Client::with_resolver(strict.clone(), limits(), resolver), &url).await;
+        let answer = post(&Client::new(strict.clone(), limits(), resolver), &url).await;
         assert_eq!(blocked_class(failure(&answer)), "loopback", "{address}");
         assert_eq!(verdict(&answer), retry(FailureKind::BlockedAddress));
     }
@@ -53,7 +53,7 @@ async fn one_refused_address_among_allowed_ones_refuses_the_name() {
     let url = format!("http://hooks.example.com:{}/", server.port);
     for answers in [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]] {
         let (resolver, _) = scripted(&[&answers]);
-        let answer = post(&Client::with_resolver(loopback(), limits(), resolver), &url).await;
+        let answer = post(&Client::new(loopback(), limits(), resolver), &url).await;
         assert_eq!(blocked_class(failure(&answer)), "loopback");
     }
     assert_eq!(server.connections(), 0);
@@ -64,7 +64,7 @@ async fn a_name_that_is_rebound_between_two_attempts_is_refused_the_second_time(
     let server = Server::answering(OK_AND_CLOSE).await;
     let url = format!("http://hooks.example.com:{}/", server.port);
     let (resolver, left) = scripted(&[&["127.0.0.1"], &["127.0.0.2"], &["::1"]]);
-    let client = Client::with_resolver(loopback(), limits(), resolver);
+    let client = Client::new(loopback(), limits(), resolver);
 
     assert_eq!(verdict(&post(&client, &url).await), Verdict::Succeeded);
     assert_eq!(
@@ -83,7 +83,7 @@ async fn the_next_checked_address_is_tried_when_one_refuses_the_connection() {
     let url = format!("http://hooks.example.com:{}/", server.port);
     let policy = EgressPolicy::from_allow_list("127.0.0.0/8", true).unwrap();
     let (resolver, _) = scripted(&[&["127.0.0.2", "127.0.0.1"]]);
-    let answer = post(&Client::with_resolver(policy, limits(), resolver), &url).await;
+    let answer = post(&Client::new(policy, limits(), resolver), &url).await;
     assert_eq!(response(&answer).status, 200);
 }
 
@@ -91,7 +91,7 @@ async fn the_next_checked_address_is_tried_when_one_refuses_the_connection() {
 async fn a_name_without_an_address_is_a_dns_failure() {
     for answers in [&[] as &[&[&str]], &[&[]]] {
         let (resolver, _) = scripted(answers);
-        let client = Client::with_resolver(EgressPolicy::strict(), limits(), resolver);
+        let client = Client::new(EgressPolicy::strict(), limits(), resolver);
         let answer = post(&client, "https://hooks.example.com/").await;
         assert_eq!(verdict(&answer), retry(FailureKind::Dns), "{answer:?}");
     }
@@ -100,7 +100,7 @@ async fn a_name_without_an_address_is_a_dns_failure() {
 #[tokio::test]
 async fn the_url_is_checked_again_at_every_attempt() {
     let server = Server::answering(OK_AND_CLOSE).await;
-    let strict = Client::new(EgressPolicy::strict(), limits());
+    let strict = Client::new(EgressPolicy::strict(), limits(), Resolver::this_machine());
     assert_eq!(verdict(&post(&strict, &server.url()).await), retry(FailureKind::InvalidUrl));
     let literal = server.url().replace("http:", "https:");
     assert_eq!(verdict(&post(&strict, &literal).await), retry(FailureKind::BlockedAddress));
@@ -109,10 +109,11 @@ async fn the_url_is_checked_again_at_every_attempt() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the system answers this name without asking anybody")]
 async fn localhost_is_resolved_by_the_system_where_loopback_is_allowed() {
     let server = Server::answering(OK_AND_CLOSE).await;
     let policy = EgressPolicy::from_allow_list("127.0.0.0/8,::1/128", true).unwrap();
     let url: Url = format!("http://localhost:{}/", server.port).parse().unwrap();
-    let answer = post(&Client::new(policy, limits()), url.as_str()).await;
+    let answer = post(&Client::new(policy, limits(), Resolver::system()), url.as_str()).await;
     assert_eq!(response(&answer).status, 200);
 }

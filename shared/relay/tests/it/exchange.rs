@@ -6,7 +6,7 @@ use crate::{
     verdict,
 };
 use domain::FailureKind;
-use relay::{Client, HeaderName, HeaderValue, Limits, SendError, SigningSecret, Verdict, signing};
+use relay::{Client, HeaderName, HeaderValue, Limits, Resolver, SendError, SigningSecret, Verdict, signing};
 use std::time::Duration;
 use tokio::{
     io::AsyncWriteExt,
@@ -149,7 +149,7 @@ async fn an_endless_body_is_cut_and_its_connection_closed() {
     let patient = Duration::from_secs(20);
     let patient = Limits { total_timeout: patient, body_timeout: patient, ..limits() };
     let started = Instant::now();
-    let answer = post(&Client::new(loopback(), patient), &server.url()).await;
+    let answer = post(&Client::new(loopback(), patient, Resolver::this_machine()), &server.url()).await;
     assert!(started.elapsed() < Duration::from_secs(5), "the size ends it, not the time");
     assert_eq!(response(&answer).status, 500);
     assert_eq!(response(&answer).excerpt, "x".repeat(1024));
@@ -283,7 +283,7 @@ async fn attempts_run_side_by_side_on_clones_of_one_client() {
     })
     .await;
     let fast = Server::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-    let client = Client::new(loopback(), limits());
+    let client = client();
     let clone = client.clone();
     let (slow_url, fast_url) = (slow.url(), fast.url());
     let (slow_answer, fast_answer) = tokio::join!(post(&client, &slow_url), post(&clone, &fast_url));

@@ -10,7 +10,9 @@ mod server;
 use bytes::Bytes;
 use domain::FailureKind;
 use jiff::Timestamp;
-use relay::{Answer, Client, EgressPolicy, Limits, Outbound, Response, SendError, Verdict, classify};
+use relay::{
+    Answer, Client, EgressPolicy, Limits, Outbound, Resolver, Response, SendError, Verdict, classify,
+};
 use std::time::Duration;
 
 fn limits() -> Limits {
@@ -28,7 +30,7 @@ fn loopback() -> EgressPolicy {
 }
 
 fn client() -> Client {
-    Client::new(loopback(), limits())
+    Client::new(loopback(), limits(), Resolver::this_machine())
 }
 
 fn outbound(url: &str) -> Outbound {

@@ -1,5 +1,4 @@
 //! A server on loopback that speaks exactly the bytes it is told to.
-#![expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
 
 use std::sync::{
     Arc,
@@ -19,6 +18,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Runs `handle` for each connection, one after the other.
+    #[expect(clippy::disallowed_methods, reason = "a test's server is a task beside it")]
     pub(crate) async fn start<F, Fut>(handle: F) -> Self
     where
         F: Fn(TcpStream) -> Fut + Send + 'static,

@@ -9,7 +9,7 @@ use destinations::{About, Sender};
 use domain::{EventId, EventType, FailureKind};
 use jiff::Timestamp;
 use platform::Clock;
-use relay::{Answer, Client, EgressPolicy, HeaderName, HeaderValue, Limits, Place, Signed};
+use relay::{Answer, Client, EgressPolicy, HeaderName, HeaderValue, Limits, Place, Resolver, Signed};
 
 use crate::sqs::Queue;
 
@@ -25,7 +25,7 @@ const OWN: &str = "arn:aws:sqs:us-east-1:000000000000:payrelay-own";
 const BODY: &str = r#"{"type":"payment.captured","data":{"payment":{"currency":"EUR"}}}"#;
 
 fn sender(clients: &Clients) -> Sender {
-    let client = Client::new(EgressPolicy::strict(), Limits::default());
+    let client = Client::new(EgressPolicy::strict(), Limits::default(), Resolver::this_machine());
     Sender::new(client, &clients.aws, OWN, Clock::system()).unwrap()
 }
 

@@ -62,7 +62,7 @@ async fn each_way_of_failing_is_told_apart_in_the_record() -> Result<()> {
     let mut app = App::start().await?;
     let limits = Limits { connect_timeout: Duration::from_millis(300), ..Limits::default() };
     let policy = EgressPolicy::from_allow_list("127.0.0.1/32", true)?;
-    app.deliver_through(Client::with_resolver(policy, limits, resolver()))?;
+    app.deliver_through(Client::new(policy, limits, resolver()))?;
     let mut servers = Servers::default();
     let silent = servers
         .start(|stream| async move {

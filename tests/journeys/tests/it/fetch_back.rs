@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use jiff::SignedDuration;
 use journeys::App;
-use relay::{Client, Detours, Limits};
+use relay::{Client, Detours, Limits, Resolver};
 use serde_json::{Value, json};
 use simulators::Stripe;
 use std::time::Duration;
@@ -269,10 +269,11 @@ async fn a_slow_api_does_not_hold_the_function_up_and_is_asked_again() -> Result
     let impatient = fetcher::Deps {
         store: known.store.clone(),
         vault: known.vault.clone(),
-        client: Client::new(local::loopback_egress(), limits).with_detours(detours),
+        client: Client::new(local::loopback_egress(), limits, Resolver::this_machine()).with_detours(detours),
         events: known.events.clone(),
         fetches: known.fetches.clone(),
         dead_letters: known.dead_letters.clone(),
+        metrics: known.metrics.clone(),
         clock: known.clock.clone(),
         accounts: platform::Cache::new(known.clock.clone(), SignedDuration::ZERO),
         pace: fetcher::Pace::new(Duration::ZERO, 10),

@@ -83,6 +83,7 @@ async fn a_flood_is_put_off_and_what_is_about_a_known_payment_is_not() -> Result
         events: known.events.clone(),
         fetches: known.fetches.clone(),
         dead_letters: known.dead_letters.clone(),
+        metrics: platform::Metrics::in_memory(known.clock.clone()),
         clock: known.clock.clone(),
         accounts: platform::Cache::new(known.clock.clone(), SignedDuration::ZERO),
         pace: fetcher::Pace::new(std::time::Duration::ZERO, 3),
@@ -105,6 +106,8 @@ async fn a_flood_is_put_off_and_what_is_about_a_known_payment_is_not() -> Result
     let calls = asked(&apis).await;
     assert!(calls.iter().any(|path| path.ends_with(MOLLIE_PAYMENT)), "{calls:?}");
     assert!(calls.len() <= 4, "three a minute, and the known one: {calls:?}");
+    let put_off = capped.metrics.counted(fetcher::CAPPED, &[("provider", "mollie")]);
+    assert_eq!(put_off, 17, "of twenty made-up ones");
     assert_eq!(payments(&app).await?.remove(0)["status"], "captured");
     // Nothing is dropped: in the end all were asked about.
     for _ in 0..8 {

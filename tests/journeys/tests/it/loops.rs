@@ -7,7 +7,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use intake::Counting;
 use jiff::SignedDuration;
 use journeys::{App, HOST};
-use relay::{Client, Limits, VIA};
+use relay::{Client, Limits, Resolver, VIA};
 use serde_json::{Value, json};
 use simulators::{StandardWebhooks, Stripe};
 use std::net::Ipv4Addr;
@@ -43,7 +43,11 @@ impl Own {
 
     /// As if nobody said where a delivery comes from.
     fn deliver_anonymously(&mut self) -> Result<()> {
-        self.app.deliver_through(Client::new(local::loopback_egress(), Limits::default()))
+        self.app.deliver_through(Client::new(
+            local::loopback_egress(),
+            Limits::default(),
+            Resolver::this_machine(),
+        ))
     }
 
     async fn payment(&self, source: &str) -> Result<()> {

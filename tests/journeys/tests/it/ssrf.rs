@@ -132,7 +132,7 @@ async fn no_attempt_is_made_for_a_name_that_resolves_inside() -> Result<()> {
     let mut app = App::start_strict().await?;
     let mut servers = Servers::default();
     let (port, caught) = trap(&mut servers).await?;
-    app.deliver_through(Client::with_resolver(EgressPolicy::strict(), short(), inward()))?;
+    app.deliver_through(Client::new(EgressPolicy::strict(), short(), inward()))?;
     let mut expected = BTreeMap::new();
     for (index, (address, class)) in ADDRESSES.iter().enumerate() {
         assert!(EgressPolicy::strict().check_ip(address.parse()?).is_err(), "not one to try: {address}");
@@ -178,7 +178,7 @@ async fn no_attempt_is_made_for_a_url_that_the_api_would_not_have_taken() -> Res
     let mut servers = Servers::default();
     let (port, caught) = trap(&mut servers).await?;
     let loopback = Resolver::custom(|_| Ok(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]));
-    app.deliver_through(Client::with_resolver(EgressPolicy::strict(), short(), loopback))?;
+    app.deliver_through(Client::new(EgressPolicy::strict(), short(), loopback))?;
     let mut expected = BTreeMap::new();
     for (text, reason) in URLS {
         assert!(EgressPolicy::strict().parse_url(text).is_err(), "not one to try: {text}");
@@ -210,7 +210,7 @@ async fn an_allow_list_opens_its_ranges_and_lets_no_name_into_others() -> Result
         _ => Err(io::Error::other("no such name")),
     });
     let policy = EgressPolicy::from_allow_list("10.20.0.0/16", false)?;
-    app.deliver_through(Client::with_resolver(policy, short(), inside))?;
+    app.deliver_through(Client::new(policy, short(), inside))?;
     for name in ["metadata.google.internal", "localhost"] {
         smuggled(&app, &format!("https://{name}/")).await?;
     }
@@ -238,7 +238,7 @@ async fn a_name_that_is_rebound_after_the_first_attempt_is_refused_at_the_second
         let first = look_ups.fetch_add(1, Ordering::SeqCst) == 0;
         Ok(vec![IpAddr::from(if first { Ipv4Addr::LOCALHOST } else { Ipv4Addr::new(10, 0, 0, 1) })])
     });
-    app.deliver_through(Client::with_resolver(loopback_is_public()?, short(), rebinding))?;
+    app.deliver_through(Client::new(loopback_is_public()?, short(), rebinding))?;
     let url = format!("http://hooks.example.com:{port}/");
     let endpoint = app.create("/v1/endpoints", json!({ "url": url })).await?;
     one_event(&app).await?;
@@ -255,7 +255,7 @@ async fn no_redirect_is_followed_wherever_it_leads() -> Result<()> {
     let mut app = App::start().await?;
     let mut servers = Servers::default();
     let (trap, caught) = trap(&mut servers).await?;
-    app.deliver_through(Client::new(loopback_is_public()?, short()))?;
+    app.deliver_through(Client::new(loopback_is_public()?, short(), Resolver::this_machine()))?;
     let mut expected = BTreeMap::new();
     for (status, location) in [
         (301, "http://169.254.169.254/latest/meta-data/iam/security-credentials/".to_owned()),

@@ -1,7 +1,5 @@
 //! Long polls and the pollers of this process: who is woken, and when.
 
-#![expect(clippy::disallowed_methods, reason = "whoever waits is a task beside the test")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -44,6 +42,7 @@ async fn each_message_reaches_one_of_many_who_wait() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "whoever waits is a task beside the test")]
 async fn a_delayed_message_is_found_when_it_is_due_although_who_knew_of_it_has_left() {
     let sqs = engine();
     let (first, second) = (sqs.clone(), sqs.clone());
@@ -61,6 +60,7 @@ async fn a_delayed_message_is_found_when_it_is_due_although_who_knew_of_it_has_l
 
 /// Every look asks what time it is.
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "whoever waits is a task beside the test")]
 async fn a_message_of_one_queue_wakes_nobody_who_waits_for_another() {
     let looks = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&looks);
