@@ -170,29 +170,3 @@ async fn what_becomes_visible_late_and_with_an_older_time_is_not_acknowledged_by
         assert_eq!(ids, [&json!(delivery.id)]);
     }
 }
-
-#[tokio::test]
-async fn a_delivery_that_fits_into_no_answer_ends_at_once_with_its_reason_and_lets_the_next_one_pass() {
-    let (api, source, endpoint) =
-        start(json!({"type": "poll", "encoding": "xml", "event_types": ["payment.*"]})).await;
-    api.post("/v1/endpoints", &json!({"type": "poll", "event_types": ["delivery.exhausted"]}))
-        .await
-        .expect(201);
-    // Each of these is five bytes in XML.
-    let reference = "&".repeat(1_300_000);
-    for (number, reference) in [(1, reference.as_str()), (2, "order-2")] {
-        let data = json!({
-            "id": format!("p{number}"), "amount": 1, "currency": "EUR", "merchant_reference": reference,
-        });
-        api.event(&source, &format!("msg_{number}"), "payment.captured", &data).await;
-        api.advance(SignedDuration::from_secs(2));
-        while api.stack.dispatch().await.expect("the dispatcher runs") > 0 {}
-    }
-    let answer = api.get(path(&endpoint)).await;
-    assert_eq!(answer.expect(200).data().len(), 1, "the second");
-    let ended = api.get(format!("/v1/deliveries?endpoint={}&status=exhausted", endpoint.id())).await;
-    let [ended] = ended.data() else { panic!("the first one") };
-    assert_eq!(ended["attempts"][0]["error"], "too_large");
-    let told = api.get("/v1/events?type=delivery.exhausted").await;
-    assert_eq!(told.data()[0]["notice"]["delivery"], ended["id"]);
-}
