@@ -134,8 +134,8 @@ async fn the_operations_of_a_payment_are_listed_newest_first_over_pages_of_any_s
         let (refund, ids) = (json!("refund"), ["r5", "r4", "r3", "r2", "r1"].map(Value::from));
         let mut expected: Vec<_> = ids.iter().map(|id| (&refund, id)).collect();
         // A payment of this provider is authorised and captured at once.
-        let (capture, authorization, payment) = (json!("capture"), json!("authorization"), json!("p1"));
-        expected.extend([(&capture, &payment), (&authorization, &payment)]);
+        let (capture, authorization, id) = (json!("capture"), json!("authorization"), json!("p1"));
+        expected.extend([(&capture, &id), (&authorization, &id)]);
         assert_eq!(told, expected, "limit {limit}");
         for operation in payment["operations"].as_array().expect("a list") {
             assert!(listed.contains(operation), "{operation}");
