@@ -181,6 +181,19 @@ impl App {
         Ok(answer.json())
     }
 
+    /// All pages of a list; `path` has a query.
+    pub async fn all(&self, path: &str) -> Result<Vec<Value>> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.get(&format!("{path}{cursor}")).await?;
+            all.extend(page["data"].as_array().context("a list")?.iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
+    }
+
     pub async fn create(&self, path: &str, body: Value) -> Result<Value> {
         let answer = self.api(Method::POST, path, Some(body)).await?;
         anyhow::ensure!(answer.status == StatusCode::CREATED, "{path}: {} {}", answer.status, answer.text());

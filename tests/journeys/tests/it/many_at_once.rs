@@ -45,15 +45,7 @@ impl Shop {
     }
 
     async fn all(&self, path: &str) -> Result<Vec<Value>> {
-        let (mut all, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = self.app.get(&format!("{path}?limit=100{cursor}")).await?;
-            all.extend(page["data"].as_array().context("a list")?.iter().cloned());
-            match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return Ok(all),
-            }
-        }
+        self.app.all(&format!("{path}?limit=100")).await
     }
 
     /// Every event is recorded and was relayed once, and nothing was given up.

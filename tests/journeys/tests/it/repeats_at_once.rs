@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use futures::{StreamExt, future::try_join_all, stream};
 use jiff::SignedDuration;
 use journeys::{App, Receiver};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulators::{Stripe, Webhook};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -119,13 +119,7 @@ async fn figures(app: &App, receiver: &Receiver, timeouts: usize) -> Result<Figu
     for queue in DEAD_LETTER_QUEUES {
         figures.dead_letters += app.stack.sqs.depth(queue)?.visible;
     }
-    let mut path = "/v1/events?limit=100".to_owned();
-    loop {
-        let page: Value = app.get(&path).await?;
-        figures.events += page["data"].as_array().map_or(0, Vec::len);
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        path = format!("/v1/events?limit=100&cursor={cursor}");
-    }
+    figures.events = app.all("/v1/events?limit=100").await?.len();
     Ok(figures)
 }
 
