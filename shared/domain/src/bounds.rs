@@ -21,7 +21,7 @@ pub(crate) const MAX_DEDUPE_KEY_BYTES: usize = 8 * 1024;
 
 /// See the module's documentation. `max_bytes` has room for the mark and the hash.
 #[must_use]
-pub(crate) fn bounded(text: String, max_bytes: usize) -> String {
+pub fn bounded(text: String, max_bytes: usize) -> String {
     if text.len() <= max_bytes {
         return text;
     }

@@ -35,7 +35,7 @@ mod view;
 pub mod xml;
 
 pub use api_key::{ApiKey, Scope};
-pub use bounds::{MAX_ID_BYTES, MAX_REFERENCE_BYTES, bounded_id, bounded_reference};
+pub use bounds::{MAX_ID_BYTES, MAX_REFERENCE_BYTES, bounded, bounded_id, bounded_reference};
 pub use chars::{escape_json, is_xml_char};
 pub use conditions::{Conditions, InvalidCondition};
 pub use dead_letter::{
