@@ -139,7 +139,7 @@ async fn record_all(deps: &Deps, mut incoming: Vec<Incoming>) -> Vec<(usize, Dis
     unfinished
 }
 
-/// What is left of the events that were recorded at a time.
+/// What one round leaves to do.
 #[derive(Default)]
 struct Round {
     waiting: Vec<Waiting>,

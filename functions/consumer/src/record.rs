@@ -171,7 +171,7 @@ async fn try_record(
         }
     };
     if !known.consistent && !outcome.crowded.is_empty() {
-        // What fills the outbox may be committed already.
+        // The entries that fill the outbox may be committed already.
         return Ok(None);
     }
     match fold.write(store, known).await {

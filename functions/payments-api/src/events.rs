@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::{EventId, EventType, EventView, PaymentId, SourceId};
 use http::{Paged, Params, Path, Problem, walk};
 use providers::Verified;
-use store::{Listed, Order, Page, PageRequest, Positioned, Read};
+use store::{Order, Page, PageRequest, Positioned, Read};
 
 const EVENT: HeaderName = HeaderName::from_static("payrelay-event");
 
@@ -86,12 +86,8 @@ impl Deps {
                 Some(payment) => self.store.payment_events(payment, &request, Order::Descending).await?,
             };
             let page = page.unwrap_or(Page { items: Vec::new(), next: None });
-            let mut found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-            let items = page.items.into_iter().filter_map(|Listed { id, position }| {
-                let item = found.remove(&id)?.map(|event| EventView::from(&event));
-                Some(Positioned { item, position })
-            });
-            Ok(Page { items: items.collect(), next: page.next })
+            let found = self.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+            Ok(page.with(found).map(|event| EventView::from(&event)))
         };
         let filtered = filter.event_type.is_some() || filter.source.is_some();
         walk(request, filtered, load, |event| filter.matches(event)).await

@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::{DeliveryId, DeliveryStatus, EndpointId, Event, EventView, PaymentId};
 use http::{ItemProblem, Paged, Params, Path, Problem};
 use serde::Serialize;
-use store::{Listed, Order, Page, Positioned, Read, StoredDelivery};
+use store::{Order, Page, Positioned, Read, StoredDelivery};
 
 /// An event, with its deliveries in short.
 #[derive(Debug, Serialize)]
@@ -39,13 +39,8 @@ pub(crate) async fn list(
     params.finish()?;
     let page = deps.store.payment_events(&id, &paging.request, Order::Ascending).await?;
     let page = page.ok_or_else(Problem::not_found)?;
-    let mut found = deps.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-    let items = page
-        .items
-        .into_iter()
-        .filter_map(|Listed { id, position }| Some(Positioned { item: found.remove(&id)?, position }));
-    let page = Page { items: items.collect(), next: page.next };
-    Ok(paging.list(deps.with_deliveries(page).await?))
+    let found = deps.store.events_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+    Ok(paging.list(deps.with_deliveries(page.with(found)).await?))
 }
 
 impl Deps {

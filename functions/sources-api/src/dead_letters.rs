@@ -123,7 +123,7 @@ pub(crate) struct BulkRedrive {
 struct Redrives {
     object: &'static str,
     sent: usize,
-    /// Who can't be read, or whose message can't be opened. They wait on.
+    /// Letters that can't be read, or whose message can't be opened. They go on waiting.
     failed: usize,
     /// How many more match, behind those of this call.
     left: usize,
@@ -258,11 +258,8 @@ impl Deps {
         request: PageRequest,
     ) -> Result<Page<Positioned<Read<StoredDeadLetter>>>, Problem> {
         let page = self.store.list_dead_letters(redriven, &request).await?;
-        let mut found = self.store.dead_letters_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-        let items = page.items.into_iter().filter_map(|listed| {
-            Some(Positioned { item: found.remove(&listed.id)?, position: listed.position })
-        });
-        Ok(Page { items: items.collect(), next: page.next })
+        let found = self.store.dead_letters_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+        Ok(page.with(found))
     }
 }
 

@@ -217,11 +217,8 @@ impl Deps {
         request: PageRequest,
     ) -> Result<Page<Positioned<Read<Quarantined>>>, Problem> {
         let page = self.store.list_quarantine(&request).await?;
-        let mut found = self.store.quarantined_by_id(page.items.iter().map(|listed| &listed.id)).await?;
-        let items = page.items.into_iter().filter_map(|listed| {
-            Some(Positioned { item: found.remove(&listed.id)?, position: listed.position })
-        });
-        Ok(Page { items: items.collect(), next: page.next })
+        let found = self.store.quarantined_by_id(page.items.iter().map(|listed| &listed.id)).await?;
+        Ok(page.with(found))
     }
 
     /// One after the other: each may take what the provider's API allows per second. The answer's cursor is the

@@ -3,9 +3,9 @@
 //! Not part of the source's own item: that one is written on condition of its revision by people, who must not lose
 //! against a webhook that comes in, and read by its ETag.
 
-use crate::item::{Item, get_number, get_text, key, number};
+use crate::item::{Item, get_number, key, number};
 use crate::keys::{self, ACTIVITY, Keyed};
-use crate::unreadable::{read_each, read_one};
+use crate::unreadable::{read_by_partition, read_one};
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
@@ -56,15 +56,7 @@ impl Store {
         sources: impl IntoIterator<Item = &SourceId>,
     ) -> Result<HashMap<SourceId, Activity>, StoreError> {
         let wanted: Vec<Of<'_>> = sources.into_iter().map(Of).collect();
-        let items = self.batch_get(&wanted, false).await?;
-        let mut found = HashMap::with_capacity(items.len());
-        for item in &items {
-            let id = get_text(item, keys::PK).unwrap_or_default();
-            if let (Ok(source), Ok(activity)) = (id.parse(), read_each(id, read(item))?) {
-                found.insert(source, activity);
-            }
-        }
-        Ok(found)
+        read_by_partition(&self.batch_get(&wanted, false).await?, read)
     }
 
     /// AP48: notes that an event of the source was received at `at`; nothing, if a later one is noted already.

@@ -9,7 +9,7 @@ use crate::item::{
 };
 use crate::keys::{self, Keyed, TimeIndex, time_sort_key, timeline_key, timeline_sort_key};
 use crate::parts::{MAX_PART_BYTES, MAX_PARTS};
-use crate::unreadable::{id_of, read_each, read_one};
+use crate::unreadable::{read_all_parts, read_one};
 use crate::{Read, Store, StoreError, codec};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::{EndpointId, Event, EventId};
@@ -192,12 +192,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &EventId>,
     ) -> Result<HashMap<EventId, Read<Event>>, StoreError> {
-        let mut events = HashMap::new();
-        for item in &self.batch_get(ids, false).await? {
-            let Ok(id) = id_of(item).parse() else { continue };
-            events.insert(id, read_each(id_of(item), self.read_event(item).await)?);
-        }
-        Ok(events)
+        let items = self.batch_get(ids, false).await?;
+        read_all_parts(items, |item| async move { self.read_event(&item).await }).await
     }
 
     /// AP12 for many, with their requests: as many as may be held in memory.
@@ -205,12 +201,8 @@ impl Store {
         &self,
         ids: impl IntoIterator<Item = &EventId>,
     ) -> Result<HashMap<EventId, Read<EventRecord>>, StoreError> {
-        let mut records = HashMap::new();
-        for item in &self.batch_get(ids, false).await? {
-            let Ok(id) = id_of(item).parse() else { continue };
-            records.insert(id, read_each(id_of(item), self.read(item).await)?);
-        }
-        Ok(records)
+        let items = self.batch_get(ids, false).await?;
+        read_all_parts(items, |item| async move { self.read(&item).await }).await
     }
 
     /// An event without its request. Of what is not in parts only the beginning is decompressed.

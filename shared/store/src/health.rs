@@ -6,9 +6,9 @@
 //! Failures are counted in place: many dispatchers at once meet the same endpoint, and a count on condition of the one that
 //! was read would cost each of them a read and several tries at the very moment when there is trouble enough.
 
-use crate::item::{Item, get_number, get_text, key, number};
+use crate::item::{Item, get_number, key, number};
 use crate::keys::{self, HEALTH, Keyed};
-use crate::unreadable::{read_each, read_one};
+use crate::unreadable::{read_by_partition, read_one};
 use crate::{Store, StoreError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValue};
@@ -49,15 +49,7 @@ impl Store {
         endpoints: impl IntoIterator<Item = &EndpointId>,
     ) -> Result<HashMap<EndpointId, Standing>, StoreError> {
         let wanted: Vec<Of<'_>> = endpoints.into_iter().map(Of).collect();
-        let items = self.batch_get(&wanted, false).await?;
-        let mut found = HashMap::with_capacity(items.len());
-        for item in &items {
-            let id = get_text(item, keys::PK).unwrap_or_default();
-            if let (Ok(endpoint), Ok(standing)) = (id.parse(), read_each(id, read(item))?) {
-                found.insert(endpoint, standing);
-            }
-        }
-        Ok(found)
+        read_by_partition(&self.batch_get(&wanted, false).await?, read)
     }
 
     /// AP34: counts a failure; gives what it makes.

@@ -6,6 +6,8 @@ use crate::query::{Index, Range};
 use crate::{Read, Store, StoreError};
 use domain::{EventId, PaymentId};
 use futures::future::try_join_all;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 /// Which page: `after` is the `next` of the page before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,17 @@ impl<T> Page<Positioned<Read<T>>> {
     /// What can be read of it.
     pub fn readable(&self) -> impl Iterator<Item = &T> {
         self.items.iter().filter_map(|entry| entry.item.as_ref().ok())
+    }
+}
+
+impl<K: Eq + Hash> Page<Listed<K>> {
+    /// The same page of what was found by its ids. What was not found is left out: it may have expired since.
+    pub fn with<T>(self, mut found: HashMap<K, T>) -> Page<Positioned<T>> {
+        let items = self.items.into_iter().filter_map(|Listed { id, position }| {
+            let item = found.remove(&id)?;
+            Some(Positioned { item, position })
+        });
+        Page { items: items.collect(), next: self.next }
     }
 }
 

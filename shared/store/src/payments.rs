@@ -9,16 +9,12 @@ use crate::keys::{self, Keyed, TimeIndex, merchant_reference_key, time_sort_key}
 use crate::listing::{Listed, Page, PageRequest};
 use crate::query::{Index, Range};
 use crate::segments::{Base, Layout, SEGMENT};
-use crate::unreadable::{id_of, read_each, read_one};
+use crate::unreadable::{read_all_parts, read_one};
 use crate::{Read, Store, StoreError, codec};
 use domain::{Payment, PaymentId};
-use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
 
 const KIND: &str = "payment";
-
-/// How many long histories are read at a time.
-const HISTORIES_AT_ONCE: usize = 8;
 
 /// The most bytes of a payment's item beside its keys.
 const MAX_HEAD_BYTES: usize = 380 * 1024;
@@ -58,19 +54,7 @@ impl Store {
         consistent: bool,
     ) -> Result<HashMap<PaymentId, Read<StoredPayment>>, StoreError> {
         let items = self.batch_get(ids, consistent).await?;
-        let mut reads = stream::iter(items)
-            .map(async |item: Item| {
-                let id = id_of(&item).to_owned();
-                let read = read_each(&id, self.read_payment(&item, consistent).await);
-                (id, read)
-            })
-            .buffer_unordered(HISTORIES_AT_ONCE);
-        let mut found = HashMap::new();
-        while let Some((id, read)) = reads.next().await {
-            let Ok(id) = id.parse() else { continue };
-            found.insert(id, read?);
-        }
-        Ok(found)
+        read_all_parts(items, |item| async move { self.read_payment(&item, consistent).await }).await
     }
 
     pub(crate) async fn read_payment(

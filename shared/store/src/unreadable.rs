@@ -7,6 +7,7 @@ use crate::StoreError;
 use crate::item::{Item, get_text};
 use crate::keys;
 use crate::listing::{Page, Positioned};
+use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
 use std::error::Error;
 use std::hash::Hash;
@@ -23,6 +24,9 @@ pub struct Unreadable {
     #[source]
     source: Arc<dyn Error + Send + Sync>,
 }
+
+/// How many items are read side by side whose reading takes further calls: long histories, and events in parts.
+const READ_AT_ONCE: usize = 8;
 
 /// One of many items that were read.
 pub type Read<T> = Result<T, Unreadable>;
@@ -76,6 +80,49 @@ where
         all.insert(id, read_each(id_of(item), read(item))?);
     }
     Ok(all)
+}
+
+/// The same where reading an item may take further calls.
+pub(crate) async fn read_all_parts<K, T, F>(
+    items: Vec<Item>,
+    read: impl Fn(Item) -> F,
+) -> Result<HashMap<K, Read<T>>, StoreError>
+where
+    K: FromStr + Eq + Hash,
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let reads = items.into_iter().map(|item| {
+        let id = id_of(&item).to_owned();
+        let read = read(item);
+        async move { (id, read.await) }
+    });
+    let mut reads = stream::iter(reads).buffer_unordered(READ_AT_ONCE);
+    let mut all = HashMap::new();
+    while let Some((id, read)) = reads.next().await {
+        let read = read_each(&id, read)?;
+        if let Ok(key) = id.parse() {
+            all.insert(key, read);
+        }
+    }
+    Ok(all)
+}
+
+/// What can be read of items of which each partition has one, by its partition key.
+pub(crate) fn read_by_partition<K, T>(
+    items: &[Item],
+    read: impl Fn(&Item) -> Result<T, StoreError>,
+) -> Result<HashMap<K, T>, StoreError>
+where
+    K: FromStr + Eq + Hash,
+{
+    let mut found = HashMap::with_capacity(items.len());
+    for item in items {
+        let id = get_text(item, keys::PK).unwrap_or_default();
+        if let (Ok(key), Ok(value)) = (id.parse(), read_each(id, read(item))?) {
+            found.insert(key, value);
+        }
+    }
+    Ok(found)
 }
 
 /// A page of items whose position is their id.
